@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUIDv7 } from 'node:crypto';
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { EventSchema } from '#gen/telegate/events/v1/events_pb.ts';
@@ -19,7 +19,7 @@ export interface EventOrigin {
 
 /** The envelope of an event of a session. Its subject ends in the payload's name in snake case. */
 export function sessionEvent(origin: EventOrigin, payload: PoolEvent): NewEvent {
-  const eventId = randomUUID();
+  const eventId = randomUUIDv7();
   const entityId = String(origin.session_id);
   const event = create(EventSchema, {
     eventId,

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { toBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
+import { sql } from 'kysely';
+import { DatabaseError } from 'pg';
+import { RequestIdReused } from '#lib/rpc/errors.ts';
+import type { PoolTransaction } from './slots.ts';
+
+/** A request that must not happen twice. */
+export interface ReplayKey {
+  principal: string;
+  method: string;
+  requestId: string;
+  bodyHash: Uint8Array;
+}
+
+/** None when the caller gave no request_id: then a repeat is a new request. */
+export function replayKey<Desc extends DescMessage>(
+  caller: { tenantId: string; subject: string },
+  method: string,
+  requestId: string,
+  schema: Desc,
+  body: MessageShape<Desc>,
+): ReplayKey | undefined {
+  if (requestId === '') return undefined;
+  const bodyHash = createHash('sha256').update(toBinary(schema, body)).digest();
+  return { principal: `${caller.tenantId}/${caller.subject}`, method, requestId, bodyHash };
+}
+
+/** The answers given before, by request id. Throws when an id was used for another body. */
+export async function findAnswers(
+  trx: PoolTransaction,
+  keys: readonly ReplayKey[],
+): Promise<Map<ReplayKey, Uint8Array | RequestIdReused>> {
+  const found = new Map<ReplayKey, Uint8Array | RequestIdReused>();
+  if (keys.length === 0) return found;
+  const { rows } = await sql<{ ordinal: bigint; body_hash: Buffer; answer: Buffer }>`
+    select wanted.ordinal, replays.body_hash, replays.answer
+    from unnest(
+      ${keys.map((key) => key.principal)}::text[],
+      ${keys.map((key) => key.method)}::text[],
+      ${keys.map((key) => key.requestId)}::text[]
+    ) with ordinality as wanted (principal, method, request_id, ordinal)
+    join replays using (principal, method, request_id)
+    where replays.create_time > clock_timestamp() - interval '24 hours'`.execute(trx);
+  for (const row of rows) {
+    const key = keys[Number(row.ordinal) - 1]!;
+    found.set(key, row.body_hash.equals(key.bodyHash) ? row.answer : new RequestIdReused(key.requestId));
+  }
+  return found;
+}
+
+/**
+ * Keeps answers in the transaction that made them true. When another transaction answered the same request at
+ * the same time, this throws and the work is undone; see isReplayRace.
+ */
+export async function saveAnswers(
+  trx: PoolTransaction,
+  answers: readonly { key: ReplayKey; answer: Uint8Array }[],
+): Promise<void> {
+  if (answers.length === 0) return;
+  await sql`
+    insert into replays (principal, method, request_id, body_hash, answer)
+    select * from unnest(
+      ${answers.map(({ key }) => key.principal)}::text[],
+      ${answers.map(({ key }) => key.method)}::text[],
+      ${answers.map(({ key }) => key.requestId)}::text[],
+      ${answers.map(({ key }) => key.bodyHash)}::bytea[],
+      ${answers.map(({ answer }) => answer)}::bytea[]
+    )
+    on conflict (principal, method, request_id) do update
+      set body_hash = excluded.body_hash, answer = excluded.answer, create_time = clock_timestamp()
+      where replays.create_time <= clock_timestamp() - interval '24 hours'
+    returning request_id`
+    .execute(trx)
+    .then(({ rows }) => {
+      if (rows.length < answers.length) throw new ReplayRace();
+    });
+}
+
+/** The same request was answered by another transaction meanwhile: start over, and its answer will be found. */
+export class ReplayRace extends Error {
+  override name = 'ReplayRace';
+}
+
+/** Runs `body` again when it lost such a race; once is enough, for then the answer is there. */
+export async function withReplayRetry<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof ReplayRace || isUniqueViolation(error, 'replays_pkey')) return body();
+    throw error;
+  }
+}
+
+export function isUniqueViolation(error: unknown, constraint: string): boolean {
+  return error instanceof DatabaseError && error.code === '23505' && error.constraint === constraint;
+}
+
+/** Forgets answers that are older than a day, a bounded number at a time. */
+export async function pruneAnswers(trx: PoolTransaction, limit: number): Promise<number> {
+  const { rows } = await sql<{ count: bigint }>`
+    with old as (
+      delete from replays where ctid = any(array(
+        select ctid from replays where create_time <= clock_timestamp() - interval '24 hours' limit ${limit}
+      )) returning 1
+    ) select count(*) as count from old`.execute(trx);
+  return Number(rows[0]!.count);
+}
