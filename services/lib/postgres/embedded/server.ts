@@ -164,7 +164,9 @@ export async function launch(
   const chosen = {
     ...settings,
     ...(options.durability === 'tests' ? quickForTests : {}),
-    cluster_name: clusterName(cluster.folder), port: `${options.port}` };
+    cluster_name: clusterName(cluster.folder),
+    port: `${options.port}`,
+  };
   let child: ChildProcess;
   try {
     child = spawn(
