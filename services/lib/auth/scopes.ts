@@ -1,0 +1,35 @@
+import { PermissionDenied } from '#lib/rpc/errors.ts';
+import type { Principal, Scope } from './principal.ts';
+
+/**
+ * What a method asks of its caller: a scope; `authenticated` (any known caller); `operator` (the role);
+ * or `public`, which reads no credentials at all.
+ */
+export type Access = Scope | 'public' | 'authenticated' | 'operator';
+
+/**
+ * `mesh` asks who makes the call, not for whom: a service that carries a user's call passes with the
+ * user's principal, and the user, who has no mesh token, does not.
+ */
+export function hasScope(principal: Principal, scope: Scope): boolean {
+  if (scope === 'mesh') return principal.via !== undefined || isServiceOfTheMesh(principal);
+  return principal.scopes.has(scope);
+}
+
+function isServiceOfTheMesh(principal: Principal): boolean {
+  return principal.role === 'service' && principal.scopes.has('mesh');
+}
+
+export function requireScope(principal: Principal, scope: Scope): void {
+  if (!hasScope(principal, scope)) throw new PermissionDenied({ scope });
+}
+
+export function requireOperator(principal: Principal): void {
+  if (principal.role !== 'operator') throw new PermissionDenied({ role: 'operator' });
+}
+
+export function requireAccess(principal: Principal, access: Access): void {
+  if (access === 'public' || access === 'authenticated') return;
+  if (access === 'operator') requireOperator(principal);
+  else requireScope(principal, access);
+}
