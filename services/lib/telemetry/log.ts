@@ -1,6 +1,6 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
-import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
-import { describeError, hideUrlPasswords } from './safe-error.ts';
+import { pino, type DestinationStream, type LogFn, type Logger as PinoLogger } from 'pino';
+import { describeError, hideUrlPasswords, safeMessage } from './safe-error.ts';
 
 /**
  * JSON lines on stdout. By convention each line has a `kind`, a stable snake_case name that tools can
@@ -20,7 +20,7 @@ export interface LoggerOptions {
 }
 
 export function createLogger({ service, level, version, destination }: LoggerOptions): Logger {
-  return pino(
+  const log = pino(
     {
       level,
       base: { service, ...(version === undefined ? {} : { version }), pid: process.pid },
@@ -29,15 +29,26 @@ export function createLogger({ service, level, version, destination }: LoggerOpt
       errorKey: 'err',
       mixin: traceIds,
       serializers: { err: describeError, error: describeError, cause: describeError },
-      formatters: {
-        level: (label) => ({ level: label }),
-        bindings: (bindings) => redact(bindings),
-        log: (fields) => redact(fields),
-      },
-      hooks: { streamWrite: hideUrlPasswords },
+      formatters: { level: (label) => ({ level: label }), log: redact },
+      hooks: { logMethod: withSafeMessage, streamWrite: hideUrlPasswords },
     },
     destination ?? pino.destination({ fd: 1, sync: true }),
   );
+  // Bindings of a child pass no formatter; children inherit this.
+  // oxlint-disable-next-line typescript/unbound-method -- called with `this` just below
+  const makeChild = log.child as (this: Logger, ...args: unknown[]) => never;
+  log.child = function redactedChild(this: Logger, bindings, childOptions) {
+    return makeChild.call(this, redact(bindings), childOptions);
+  };
+  return log;
+}
+
+/** An error that is logged without a message would lend the line its own, values included. */
+function withSafeMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+  const [first, message] = args as unknown[];
+  const error = first instanceof Error ? first : (first as { err?: unknown } | undefined)?.err;
+  if (!(error instanceof Error) || message !== undefined) return method.apply(this, args);
+  method.call(this, first instanceof Error ? { err: error } : first, safeMessage(error));
 }
 
 function traceIds(): object {

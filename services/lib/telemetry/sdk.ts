@@ -47,49 +47,44 @@ const DEFAULT_DELAY_MS = 1_000;
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   const { env, log, clock = systemClock } = options;
   if (log) complainTo(log, clock);
+  // Everything that can be refused comes before anything is registered.
+  const settings = readSettings(env);
   const exporters = spanExporters(env);
   const readers = metricExporters(env).map(
-    (exporter) =>
-      new PeriodicExportingMetricReader({
-        exporter,
-        exportIntervalMillis: positive(env, 'OTEL_METRIC_EXPORT_INTERVAL', 60_000),
-        exportTimeoutMillis: positive(env, 'OTEL_METRIC_EXPORT_TIMEOUT', 30_000),
-      }),
+    (exporter) => new PeriodicExportingMetricReader({ exporter, ...settings.metrics }),
   );
   const resource = createResource(options);
   const meterProvider = startMetrics(resource, readers);
   const stopObserving = observeProcess(meter());
-  const sdk = exporters.length > 0 ? startRecording(exporters, resource, meterProvider, env) : undefined;
+  const sdk = exporters.length > 0 ? startRecording(exporters, resource, meterProvider, settings) : undefined;
   if (!sdk) registerUnrecorded();
 
-  return {
-    async shutdown() {
-      stopObserving();
-      const work = Promise.allSettled([sdk?.shutdown(), meterProvider.shutdown()]);
-      const outcome = await within(clock, SHUTDOWN_LIMIT_MS, work);
-      const failed = outcome === expired ? undefined : outcome.find((one) => one.status === 'rejected');
-      if (outcome === expired || failed)
-        log?.warn(
-          {
-            kind: 'telemetry_incomplete',
-            problem: failed ? safeMessage(failed.reason) : 'it did not answer',
-          },
-          'the collector did not take the last spans',
-        );
-      stopMetrics();
-      trace.disable();
-      context.disable();
-      propagation.disable();
-      diag.disable();
-    },
-  };
+  async function shutdown(): Promise<void> {
+    const work = Promise.allSettled([sdk?.shutdown(), meterProvider.shutdown()]);
+    const outcome = await within(clock, SHUTDOWN_LIMIT_MS, work);
+    const failed = outcome === expired ? undefined : outcome.find((one) => one.status === 'rejected');
+    if (outcome === expired || failed)
+      log?.warn(
+        { kind: 'telemetry_incomplete', problem: failed ? safeMessage(failed.reason) : 'it did not answer' },
+        'the collector did not take the last spans',
+      );
+    stopObserving();
+    stopMetrics();
+    trace.disable();
+    context.disable();
+    propagation.disable();
+    diag.disable();
+  }
+
+  let stopped: Promise<void> | undefined;
+  return { shutdown: () => (stopped ??= shutdown()) };
 }
 
 function startRecording(
   exporters: ReturnType<typeof spanExporters>,
   resource: Resource,
   meterProvider: MeterProvider,
-  env: NodeJS.ProcessEnv,
+  { batches, ownPropagators }: Settings,
 ): NodeSDK {
   const sdk = new NodeSDK({
     resource,
@@ -98,19 +93,12 @@ function startRecording(
     spanProcessors: exporters.map((exporter) =>
       exporter instanceof ConsoleSpanExporter
         ? new SimpleSpanProcessor({ exporter })
-        : new BatchSpanProcessor({
-            exporter,
-            selfObsMeterProvider: meterProvider,
-            maxQueueSize: positive(env, 'OTEL_BSP_MAX_QUEUE_SIZE', DEFAULT_QUEUE),
-            maxExportBatchSize: positive(env, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', DEFAULT_BATCH),
-            scheduledDelayMillis: positive(env, 'OTEL_BSP_SCHEDULE_DELAY', DEFAULT_DELAY_MS),
-            exportTimeoutMillis: positive(env, 'OTEL_BSP_EXPORT_TIMEOUT', 30_000),
-          }),
+        : new BatchSpanProcessor({ exporter, selfObsMeterProvider: meterProvider, ...batches }),
     ),
     // Left out, these two would be exported over OTLP unasked.
     metricReaders: [],
     logRecordProcessors: [],
-    ...(env['OTEL_PROPAGATORS'] ? {} : { textMapPropagator: new W3CTraceContextPropagator() }),
+    ...(ownPropagators ? {} : { textMapPropagator: new W3CTraceContextPropagator() }),
   });
   sdk.start();
   return sdk;
@@ -136,6 +124,24 @@ function createResource({ service, version }: TelemetryOptions): Resource {
       }),
     )
     .merge(detectResources({ detectors: [envDetector] }));
+}
+
+type Settings = ReturnType<typeof readSettings>;
+
+function readSettings(env: NodeJS.ProcessEnv) {
+  return {
+    batches: {
+      maxQueueSize: positive(env, 'OTEL_BSP_MAX_QUEUE_SIZE', DEFAULT_QUEUE),
+      maxExportBatchSize: positive(env, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', DEFAULT_BATCH),
+      scheduledDelayMillis: positive(env, 'OTEL_BSP_SCHEDULE_DELAY', DEFAULT_DELAY_MS),
+      exportTimeoutMillis: positive(env, 'OTEL_BSP_EXPORT_TIMEOUT', 30_000),
+    },
+    metrics: {
+      exportIntervalMillis: positive(env, 'OTEL_METRIC_EXPORT_INTERVAL', 60_000),
+      exportTimeoutMillis: positive(env, 'OTEL_METRIC_EXPORT_TIMEOUT', 30_000),
+    },
+    ownPropagators: Boolean(env['OTEL_PROPAGATORS']),
+  };
 }
 
 function positive(env: NodeJS.ProcessEnv, variable: string, unset: number): number {
