@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import type { FieldViolation } from '#lib/rpc/errors.ts';
+
+/*
+ * Where the next page begins: behind an id, in the list that one filter gives. The digest covers both, so that
+ * a token that was changed, or is used with another filter, is told from a good one. It grants nothing: every
+ * list is bound to the caller's tenant whatever the token says.
+ */
+
+const DIGEST_BYTES = 12;
+const TOKEN_BYTES = 8 + DIGEST_BYTES;
+
+/** `filter` is all that says what the list holds, the method's name and the tenant included. */
+export function pageToken(filter: unknown, after: bigint): string {
+  const id = Buffer.alloc(8);
+  id.writeBigInt64BE(after);
+  return Buffer.concat([id, digest(filter, id)]).toString('base64url');
+}
+
+/** The id behind which the page begins; 0 for an empty token. */
+export function readPageToken(
+  violations: FieldViolation[],
+  field: string,
+  token: string,
+  filter: unknown,
+): bigint {
+  if (token === '') return 0n;
+  const bytes = token.length <= 2 * TOKEN_BYTES ? Buffer.from(token, 'base64url') : Buffer.alloc(0);
+  const id = bytes.subarray(0, 8);
+  if (bytes.length === TOKEN_BYTES && digest(filter, id).equals(bytes.subarray(8)))
+    return id.readBigInt64BE();
+  violations.push({
+    field,
+    description:
+      'does not belong to this request; send the next_page_token of an answer with the same filter, or none',
+  });
+  return 0n;
+}
+
+function digest(filter: unknown, id: Uint8Array): Buffer {
+  return createHash('sha256').update(canonical(filter)).update(id).digest().subarray(0, DIGEST_BYTES);
+}
+
+/** The same text for maps whose entries came in another order. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => {
+    if (typeof part === 'bigint') return String(part);
+    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
