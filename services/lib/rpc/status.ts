@@ -60,15 +60,18 @@ export function toDomainError(error: unknown): DomainError {
 }
 
 export function toStatus(error: unknown): OutgoingStatus {
+  const sent = toStatusMessage(error);
+  const metadata = new Metadata();
+  const details = toBinary(StatusSchema, sent);
+  metadata.set(DETAILS_KEY, Buffer.from(details.buffer, details.byteOffset, details.byteLength));
+  return { code: sent.code, details: sent.message, metadata };
+}
+
+/** For streams whose messages fail one by one. */
+export function toStatusMessage(error: unknown): Status {
   const known = toDomainError(error);
   const message = clip(known.message, MAX_MESSAGE);
-  const metadata = new Metadata();
-  const details = toBinary(
-    StatusSchema,
-    create(StatusSchema, { code: known.code, message, details: detailsOf(known) }),
-  );
-  metadata.set(DETAILS_KEY, Buffer.from(details.buffer, details.byteOffset, details.byteLength));
-  return { code: known.code, details: message, metadata };
+  return create(StatusSchema, { code: known.code, message, details: detailsOf(known) });
 }
 
 function detailsOf(error: DomainError): Any[] {
