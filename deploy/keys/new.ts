@@ -1,0 +1,3 @@
+import { keysAsEnvironmentFile, makeKeys } from './make.ts';
+
+process.stdout.write(keysAsEnvironmentFile(makeKeys()));

@@ -1,0 +1,323 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
+import type { Clock } from '#lib/lifecycle/clock.ts';
+import type { StopSequence } from '#lib/lifecycle/stop-sequence.ts';
+import type { Logger } from '#lib/telemetry/log.ts';
+import { migrateAll } from '../migrate.ts';
+import { neededSchemas } from '../schemas.ts';
+import { clusterFolder, startEmbeddedDatabase } from './embedded-database.ts';
+import { serviceEnvironment } from './environment.ts';
+import { awaitDatabase, placeOf } from './external-database.ts';
+import { StartFailure } from './failure.ts';
+import type { Home } from './home.ts';
+import { chooseKeys, deleteData, openHome, temporaryHome } from './home.ts';
+import type { MeshFile } from './mesh-file.ts';
+import { writeMeshFile } from './mesh-file.ts';
+import { awaitNats, findNatsServer, startNatsServer } from './nats-server.ts';
+import type { Options } from './options.ts';
+import { reservePorts } from './ports.ts';
+import type { Supervised } from './processes.ts';
+import { supervise } from './processes.ts';
+import type { ServiceEntry } from './registry.ts';
+import { endpointName, portVariable } from './registry.ts';
+import type { MeshRecord } from './running.ts';
+import { claimHome, postmasterOf, removeTraces } from './running.ts';
+import type { ServicePorts, Settings } from './settings.ts';
+import { fromWhereCalled } from './settings.ts';
+
+export const root: string = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface Launch {
+  options: Options;
+  settings: Settings;
+  env: NodeJS.ProcessEnv;
+  services: readonly ServiceEntry[];
+  clock: Clock;
+  log: Logger;
+  say: (text: string) => void;
+  /** Aborted when the start is to be given up. */
+  abort: AbortController;
+  stops: StopSequence;
+  /** Called as soon as there is a record of what runs. */
+  onRecord: (record: MeshRecord) => void;
+}
+
+export interface Launched {
+  mesh: MeshFile;
+  meshFile: string;
+  home: Home;
+  keysFile: string | undefined;
+  /** Shows all that the services log from now on. */
+  showLogs(): void;
+}
+
+const STOP_MARGIN_MS = 5_000;
+const STEP_LIMIT_MS = 60_000;
+
+/** Starts everything, what can be at the same time; registers in `stops` how each part is stopped. */
+export async function launchMesh(launch: Launch): Promise<Launched> {
+  const { options, settings, env, services, clock, say, stops } = launch;
+  if (options.fresh && options.ephemeral)
+    throw new StartFailure('--ephemeral starts from nothing anyway: leave --fresh out.');
+  if (options.fresh && settings.databaseUrl !== undefined)
+    throw new StartFailure(
+      '--fresh deletes the embedded database only, and DATABASE_URL is set: empty that database yourself, or unset DATABASE_URL.',
+    );
+  const home = options.ephemeral
+    ? temporaryHome()
+    : openHome(settings.home === undefined ? join(root, '.telegate') : fromWhereCalled(settings.home, env));
+  const meshFile = options.meshFile === undefined ? home.meshFile : fromWhereCalled(options.meshFile, env);
+  if (!existsSync(dirname(meshFile)))
+    throw new StartFailure(`--mesh-file: there is no folder ${dirname(meshFile)}. Make it first.`);
+  say(`TeleGate starts in ${home.folder}`);
+
+  const record = await claim(launch, home, meshFile);
+  if (options.fresh) startFromNothing(home, say);
+  const choice = chooseKeys(home, env);
+  if (choice.made) say(`Keys: made in ${home.keys}`);
+
+  const [ports, databaseUrl, events] = await together(
+    launch.abort,
+    choosePorts(launch),
+    startDatabase(launch, home, record),
+    startEvents(launch, home, record),
+  );
+  const supervised = services.map((service) =>
+    startService(service, launch, record, {
+      env,
+      settings,
+      keys: choice.keys,
+      ports: ports.get(service.name) as ServicePorts,
+      databaseUrl,
+      natsUrl: events.natsUrl,
+    }),
+  );
+  stops.add(
+    'services',
+    async () => {
+      await Promise.all(supervised.map((one) => one.stop()));
+    },
+    settings.shutdownGrace + 2 * STOP_MARGIN_MS,
+  );
+  await together(
+    launch.abort,
+    migrateDatabase(launch, databaseUrl, events.natsUrl),
+    ...supervised.map((one) => phase(launch, `${one.name} is ready`, one.ready)),
+  );
+
+  const mesh: MeshFile = {
+    version: 1,
+    pid: process.pid,
+    startedTime: new Date(clock.now()).toISOString(),
+    endpoints: Object.fromEntries(
+      [...ports].map(([name, { grpc, admin }]) => [
+        endpointName(name),
+        { grpc: address(settings.listenHost, grpc), admin: address(settings.listenHost, admin) },
+      ]),
+    ),
+    postgres: { kind: settings.databaseUrl === undefined ? 'embedded' : 'external', url: databaseUrl },
+    events: { kind: events.kind, url: events.natsUrl ?? databaseUrl },
+    apiKey: choice.keys.TELEGATE_OPERATOR_KEY,
+    tenant: DEFAULT_OPERATOR_TENANT,
+  };
+  writeMeshFile(meshFile, mesh);
+  return {
+    mesh,
+    meshFile,
+    home,
+    keysFile: choice.fromFile.length > 0 ? home.keys : undefined,
+    showLogs: () => supervised.forEach((one) => one.showAll()),
+  };
+}
+
+async function claim(launch: Launch, home: Home, meshFile: string): Promise<MeshRecord> {
+  const { options, settings, clock, say, stops } = launch;
+  const record = await claimHome({
+    home,
+    clock,
+    say,
+    mesh: {
+      graceMs: settings.shutdownGrace,
+      meshFile,
+      ...(settings.databaseUrl === undefined ? { postgresData: clusterFolder(home.postgres) } : {}),
+      ...(options.ephemeral ? { temporaryFolder: home.folder } : {}),
+    },
+  });
+  launch.onRecord(record);
+  const guard = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('guard.ts', import.meta.url)), home.running, String(process.pid)],
+    { stdio: ['pipe', 'ignore', 'ignore'], detached: true, cwd: root },
+  );
+  await once(guard, 'spawn');
+  if (guard.pid !== undefined) record.noteGuard(guard.pid);
+  guard.stdin.on('error', () => {});
+  stops.add('guard', () => void guard.stdin.end(), STEP_LIMIT_MS);
+  stops.add(
+    'record',
+    () => {
+      record.remove();
+      removeTraces(record.mesh);
+    },
+    STEP_LIMIT_MS,
+  );
+  return record;
+}
+
+function startFromNothing(home: Home, say: (text: string) => void): void {
+  const postmaster = postmasterOf(clusterFolder(home.postgres));
+  if (postmaster)
+    throw new StartFailure(
+      `PostgreSQL (process ${postmaster.pid}) runs on ${home.postgres}, though no mesh is recorded there. Stop it (kill -INT ${postmaster.pid}) and start again.`,
+    );
+  deleteData(home);
+  say(`--fresh: the embedded data in ${home.folder} is deleted; the keys are kept`);
+}
+
+async function choosePorts(launch: Launch): Promise<Map<string, ServicePorts>> {
+  const { services, settings, options } = launch;
+  const wanted = services.flatMap(({ name }) =>
+    (['grpc', 'admin'] as const).map((kind) => ({
+      use: `${name}, ${kind === 'grpc' ? 'gRPC' : 'admin'}`,
+      variable: portVariable(name, kind),
+      port: options.ephemeral ? 0 : (settings.ports.get(name)?.[kind] ?? 0),
+    })),
+  );
+  const ports = await reservePorts(settings.listenHost, wanted);
+  return new Map(
+    services.map(({ name }, index) => [
+      name,
+      { grpc: ports[2 * index] ?? 0, admin: ports[2 * index + 1] ?? 0 },
+    ]),
+  );
+}
+
+async function startDatabase(launch: Launch, home: Home, record: MeshRecord): Promise<string> {
+  const { settings, clock, log, say, stops, abort } = launch;
+  if (settings.databaseUrl !== undefined) {
+    const place = placeOf(settings.databaseUrl);
+    say(`PostgreSQL: ${place} (DATABASE_URL)`);
+    const limits = { clock, limitMs: settings.startTimeout, signal: abort.signal, say };
+    await phase(launch, 'PostgreSQL answers', awaitDatabase(settings.databaseUrl, limits));
+    return settings.databaseUrl;
+  }
+  say('PostgreSQL: embedded (DATABASE_URL is unset)');
+  const starting = startEmbeddedDatabase({
+    folder: home.postgres,
+    clock,
+    log,
+    say,
+    onStart: (pid) => record.note('PostgreSQL', 'postgres', pid),
+  });
+  const database = await phase(launch, 'PostgreSQL is ready', starting);
+  stops.add('PostgreSQL', () => database.stop(), STEP_LIMIT_MS);
+  return database.url;
+}
+
+interface Events {
+  kind: MeshFile['events']['kind'];
+  natsUrl: string | undefined;
+}
+
+async function startEvents(launch: Launch, home: Home, record: MeshRecord): Promise<Events> {
+  const { settings, options, env, clock, say, stops, abort } = launch;
+  if (settings.natsUrl !== undefined) {
+    say('Events: NATS (NATS_URL)');
+    const limits = { clock, limitMs: settings.startTimeout, signal: abort.signal, say };
+    await phase(launch, 'NATS answers', awaitNats(settings.natsUrl, limits));
+    return { kind: 'external nats', natsUrl: settings.natsUrl };
+  }
+  const program = options.nats ? findNatsServer(env) : undefined;
+  if (program === undefined) {
+    const why = options.nats ? 'NATS_URL is unset, no nats-server is on PATH' : '--no-nats';
+    say(`Events: through PostgreSQL (${why})`);
+    return { kind: 'postgres', natsUrl: undefined };
+  }
+  say(`Events: ${program} (NATS_URL is unset)`);
+  const starting = startNatsServer({
+    program,
+    folder: home.nats,
+    clock,
+    startLimitMs: settings.startTimeout,
+    say,
+    onStart: (pid) => record.note('nats-server', 'nats', pid),
+  });
+  const server = await phase(launch, 'nats-server is ready', starting);
+  stops.add('nats-server', () => server.stop(), STEP_LIMIT_MS);
+  return { kind: 'nats-server', natsUrl: server.url };
+}
+
+async function migrateDatabase(launch: Launch, url: string, natsUrl: string | undefined): Promise<void> {
+  const migrated = await phase(
+    launch,
+    'The database has the right version',
+    migrateAll(url, neededSchemas({ natsUrl }), launch.log),
+  );
+  for (const { schema, applied } of migrated)
+    if (applied.length > 0)
+      launch.say(`Schema ${schema}: ${applied.length} migration${applied.length === 1 ? '' : 's'} applied`);
+}
+
+function startService(
+  service: ServiceEntry,
+  launch: Launch,
+  record: MeshRecord,
+  environment: Parameters<typeof serviceEnvironment>[0],
+): Supervised {
+  const { settings, clock, say, abort } = launch;
+  return supervise(
+    {
+      name: service.name,
+      command: process.execPath,
+      args: [service.main],
+      cwd: root,
+      env: serviceEnvironment(environment),
+      readyUrl: `http://${address(settings.listenHost, environment.ports.admin)}/readyz`,
+    },
+    {
+      clock,
+      startLimitMs: settings.startTimeout,
+      stopLimitMs: settings.shutdownGrace + STOP_MARGIN_MS,
+      say,
+      onStart: (pid) => record.note(service.name, 'service', pid),
+      signal: abort.signal,
+    },
+  );
+}
+
+/** Who listens on every interface is reached on the loopback. */
+function address(listenHost: string, port: number): string {
+  const host = listenHost === '0.0.0.0' ? '127.0.0.1' : listenHost === '::' ? '::1' : listenHost;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Says how long a part of the start took. */
+async function phase<T>({ clock, say }: Launch, done: string, work: Promise<T>): Promise<T> {
+  const startedAt = clock.monotonic();
+  const outcome = await work;
+  say(`${done} (${((clock.monotonic() - startedAt) / 1_000).toFixed(1)} s)`);
+  return outcome;
+}
+
+/** Like Promise.all, but after a failure it still waits for the others, so that they can be stopped. */
+async function together<T extends readonly unknown[]>(
+  abort: AbortController,
+  ...work: { [K in keyof T]: Promise<T[K]> }
+): Promise<T> {
+  const failures: unknown[] = [];
+  const settled = await Promise.allSettled(
+    work.map((one) =>
+      one.catch((error: unknown) => {
+        failures.push(error);
+        abort.abort();
+        throw error;
+      }),
+    ),
+  );
+  if (failures.length > 0) throw failures[0];
+  return settled.map((one) => (one as PromiseFulfilledResult<unknown>).value) as unknown as T;
+}

@@ -1,0 +1,212 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createTestDatabase } from '../../tests/support/postgres.ts';
+import type { LauncherOptions } from './fixtures/launcher.ts';
+import { expectNothingLeft, newHome, startLauncher } from './fixtures/launcher.ts';
+
+let place: ReturnType<typeof newHome>;
+let servers: Server[] = [];
+
+beforeEach(() => {
+  place = newHome();
+});
+afterEach(async () => {
+  for (const server of servers) server.close();
+  servers = [];
+  await expectNothingLeft(place.parent);
+  place.remove();
+});
+
+/** The launcher ends with a code that is not 0, and says this. */
+async function fails(options: Partial<LauncherOptions>, ...texts: (string | RegExp)[]): Promise<string> {
+  const launcher = startLauncher({ home: place.home, ...options });
+  const { code, signal } = await launcher.exited;
+  expect({ code, signal }).not.toEqual({ code: 0, signal: null });
+  expect(signal, launcher.output()).toBeNull();
+  expect(launcher.output()).toContain('TeleGate cannot start.');
+  for (const text of texts) expect(launcher.output()).toMatch(text);
+  expect(launcher.output(), 'a sentence, not a stack').not.toMatch(/^ +at .*:\d+:\d+/m);
+  await expectNothingLeft(place.parent);
+  expect(existsSync(join(place.home, 'mesh.json'))).toBe(false);
+  expect(existsSync(join(place.home, 'running.json'))).toBe(false);
+  return launcher.output();
+}
+
+/** A home in which a mesh has run and stopped. */
+async function usedHome(): Promise<string> {
+  const launcher = startLauncher({ home: place.home });
+  await launcher.says('Ctrl-C stops everything');
+  launcher.signal('SIGINT');
+  expect((await launcher.exited).code).toBe(0);
+  return place.home;
+}
+
+/** A port where nothing listens. */
+async function closedPort(): Promise<number> {
+  const port = await listening();
+  await new Promise((resolve) => servers.pop()?.close(resolve));
+  return port;
+}
+
+async function listening(onConnection: (server: Server) => void = () => {}): Promise<number> {
+  const server = createServer();
+  servers.push(server);
+  onConnection(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+test('a port in use: which, by whom, and the variable that changes it', async () => {
+  const port = await listening();
+  await fails(
+    { env: { FAKE_POOL_GRPC_PORT: String(port) } },
+    `Port ${port} (fake-pool, gRPC) is taken by process ${process.pid}`,
+    'set FAKE_POOL_GRPC_PORT to another port',
+  );
+});
+
+test('two uses of one port', async () => {
+  await fails(
+    { env: { FAKE_POOL_GRPC_PORT: '18999', FAKE_POOL_ADMIN_PORT: '18999' } },
+    'FAKE_POOL_GRPC_PORT and FAKE_POOL_ADMIN_PORT are both 18999',
+  );
+});
+
+test('an address that is not this machine’s', async () => {
+  await fails(
+    { env: { LISTEN_HOST: '192.0.2.7' } },
+    'This machine has no address 192.0.2.7. Set LISTEN_HOST',
+  );
+});
+
+test('one of the two Telegram variables', async () => {
+  await fails({ env: { TELEGRAM_API_ID: '1' } }, 'TELEGRAM_API_HASH is not set', 'my.telegram.org');
+  await fails({ env: { TELEGRAM_API_HASH: 'x' } }, 'TELEGRAM_API_ID is not set', 'my.telegram.org');
+});
+
+test('every fault of the environment at once', async () => {
+  await fails(
+    { env: { FAKE_POOL_GRPC_PORT: 'many', DATABASE_URL: 'mysql://x', TELEGATE_MASTER_KEY: 'short' } },
+    /FAKE_POOL_GRPC_PORT: /,
+    /DATABASE_URL: /,
+    /TELEGATE_MASTER_KEY: /,
+  );
+});
+
+test('an option that does not exist, options that exclude each other', async () => {
+  await fails({ args: ['--frehs'] }, "Unknown option '--frehs'", 'npm start -- --help');
+  await fails({ args: ['--fresh', '--ephemeral'] }, 'leave --fresh out');
+  await fails(
+    { args: ['--fresh'], env: { DATABASE_URL: 'postgres://localhost/x' } },
+    'DATABASE_URL is set: empty that database yourself',
+  );
+  await fails({ args: ['--mesh-file', join(place.parent, 'no/where.json')] }, 'there is no folder');
+});
+
+test('a folder that cannot be made: a file in its place', async () => {
+  writeFileSync(join(place.parent, 'file'), '');
+  await fails({ home: join(place.parent, 'file/home') }, 'Move it away, or set TELEGATE_HOME');
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  'no right to create files (skipped: needs root, to become another user)',
+  async () => {
+    chmodSync(place.parent, 0o755);
+    await fails({ uid: 65_534 }, `No right to create or change ${place.home}`, 'set TELEGATE_HOME');
+  },
+);
+
+test('a service that ends while it starts: how, and its last lines', async () => {
+  await fails(
+    { env: { FAKE_MODE: 'exit' } },
+    'fake-pool ended with code 7 while it started',
+    'the fake service cannot work',
+  );
+});
+
+test('a service that does not become ready: what it waits for', async () => {
+  await fails(
+    { env: { FAKE_MODE: 'never-ready', START_TIMEOUT: '2s' } },
+    'fake-pool was not ready within 2 s: it waits for a miracle',
+    'START_TIMEOUT',
+  );
+});
+
+test('a DATABASE_URL where nothing answers: bounded, and it says what it waits for', async () => {
+  const port = await closedPort();
+  await fails(
+    { env: { DATABASE_URL: `postgres://me:hunter2@127.0.0.1:${port}/db`, START_TIMEOUT: '1s' } },
+    `Waiting up to 1 s for PostgreSQL at 127.0.0.1:${port}/db`,
+    'unset it to use the embedded one',
+  ).then((output) => expect(output).not.toContain('hunter2'));
+});
+
+test('a DATABASE_URL that is refused is not waited for', async () => {
+  const { url, drop } = await createTestDatabase();
+  const wrong = new URL(url);
+  wrong.password = 'wrong';
+  await fails({ env: { DATABASE_URL: wrong.href } }, 'The user or the password in DATABASE_URL is wrong.');
+  const absent = new URL(url);
+  absent.pathname = '/absent';
+  await fails({ env: { DATABASE_URL: absent.href } }, 'does not exist. Create it (createdb)');
+  await drop();
+});
+
+test('a NATS_URL where nothing, or something else, answers', async () => {
+  const closed = await closedPort();
+  await fails(
+    { env: { NATS_URL: `nats://127.0.0.1:${closed}`, START_TIMEOUT: '1s' } },
+    `No NATS server answers at 127.0.0.1:${closed} (NATS_URL)`,
+  );
+  const other = await listening((server) => server.on('connection', (socket) => socket.end('220 smtp\r\n')));
+  await fails({ env: { NATS_URL: `nats://127.0.0.1:${other}`, START_TIMEOUT: '1s' } }, 'does not speak NATS');
+});
+
+test('a nats-server that does not start: its words', async () => {
+  const folder = join(place.parent, 'bin');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'nats-server'), '#!/bin/sh\necho "the store is upside down" >&2\nexit 1\n', {
+    mode: 0o755,
+  });
+  await fails({ env: { PATH: `${folder}:/usr/bin:/bin` } }, 'the store is upside down', '--no-nats');
+});
+
+test('a damaged database: the sentence names --fresh, and --fresh mends it', async () => {
+  const home = await usedHome();
+  truncateSync(join(home, 'postgres/cluster/global/pg_control'), 0);
+  await fails({}, 'PostgreSQL did not start', 'npm start -- --fresh');
+  const fresh = startLauncher({ home, args: ['--fresh'] });
+  await fresh.says('Ctrl-C stops everything');
+  fresh.signal('SIGINT');
+  expect((await fresh.exited).code).toBe(0);
+}, 60_000);
+
+test('keys that are gone or damaged are not replaced in silence', async () => {
+  const home = await usedHome();
+  writeFileSync(join(home, 'keys'), 'TELEGATE_MASTER_KEY=\n');
+  await fails({}, `${home}/keys is damaged`, 'TELEGATE_MASTER_KEY');
+  rmSync(join(home, 'keys'));
+  await fails({}, 'that file is gone', 'npm start -- --fresh');
+}, 60_000);
+
+/** A file system of its own that is too small; not every machine lets tests mount one. */
+function mountTiny(folder: string, size: string): boolean {
+  mkdirSync(folder);
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0755`, 'tmpfs', folder]).status === 0;
+}
+
+test.for(['1m', '12m', '36m'])('a disk of %s that is full', async (size, { skip }) => {
+  const folder = join(place.parent, 'tiny');
+  if (!mountTiny(folder, size)) skip('this machine does not let tests mount a small file system');
+  try {
+    if (size === '1m') writeFileSync(join(folder, 'fill'), Buffer.alloc(1_048_576 - 4_096));
+    await fails({ home: join(folder, 'home') }, /The disk that holds .* is full|no space/i);
+  } finally {
+    spawnSync('umount', [folder]);
+  }
+  expect(readdirSync(folder)).toEqual([]);
+});

@@ -1,0 +1,4 @@
+import { services } from './registry.ts';
+import { runLauncher } from './run.ts';
+
+await runLauncher(services);

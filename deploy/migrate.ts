@@ -1,0 +1,46 @@
+import { pathToFileURL } from 'node:url';
+import { databaseUrl, logLevel, natsUrl } from '#lib/config/shared.ts';
+import { runProcess } from '#lib/lifecycle/process.ts';
+import { migrate } from '#lib/postgres/migrate.ts';
+import type { Logger } from '#lib/telemetry/log.ts';
+import type { SchemaFolder } from './schemas.ts';
+import { neededSchemas } from './schemas.ts';
+
+export interface MigratedSchema {
+  schema: string;
+  applied: readonly string[];
+  version: number;
+}
+
+/** Brings each schema to the version of its folder, one after the other; safe to repeat and to run twice at once. */
+export async function migrateAll(
+  url: string,
+  schemas: readonly SchemaFolder[],
+  log: Logger,
+): Promise<MigratedSchema[]> {
+  const outcomes: MigratedSchema[] = [];
+  for (const { schema, folder } of schemas) {
+    outcomes.push({ schema, ...(await migrate({ url, schema, folder, log })) });
+  }
+  return outcomes;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await runProcess({
+    name: 'migrate',
+    purpose:
+      'brings the database to the version that the services need. Safe to repeat; services wait for it.',
+    fields: { databaseUrl, natsUrl, logLevel },
+    env: process.env,
+    argv: process.argv.slice(2),
+    task: true,
+    async main({ config, log }) {
+      const outcomes = await migrateAll(config.databaseUrl, neededSchemas(config), log);
+      for (const { schema, applied, version } of outcomes)
+        log.info(
+          { kind: 'schema_migrated', schema, applied, version },
+          `${schema} is at version ${version}${applied.length === 0 ? ' already' : ''}`,
+        );
+    },
+  });
+}
