@@ -164,11 +164,13 @@ export abstract class ServerCall implements CallContext {
     void context.with(this.#trace.context, () => this.#runBody(body));
   }
 
-  protected sendHeaders(): void {
+  protected sendHeaders(isStreamOpen = false): void {
     if (this.#headersSent) return;
     this.#headersSent = true;
     const headers = new Metadata();
     headers.set('trace-id', this.#trace.traceId);
+    // A refusal has headers too; this tells them apart before the first message.
+    if (isStreamOpen) headers.set('stream-open', '1');
     this.wire.sendMetadata(headers);
   }
 

@@ -185,6 +185,7 @@ class OpenStream<T extends Readable> implements AsyncIterator<MessageShape<DescM
   #attach(call: T, isLongLived: boolean): void {
     this.#call = call;
     call.on('metadata', (metadata) => {
+      if (metadata.get('stream-open').length === 0) return;
       this.#opened.resolve(metadata);
       if (isLongLived) this.#endSpan(status.OK);
     });

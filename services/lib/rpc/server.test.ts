@@ -1,53 +1,10 @@
 import { status } from '@grpc/grpc-js';
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
-import {
-  OTHER_TENANT,
-  serveEcho,
-  TENANT,
-  testAuthenticator,
-  user,
-  type EchoServer,
-  type EchoServerOptions,
-} from '../../../tests/support/echo/echo-service.ts';
-import { EchoService } from '../../../tests/support/echo/v1/echo_pb.ts';
-import { connect, type Client, type ConnectOptions } from './client.ts';
+import { OTHER_TENANT, TENANT, testAuthenticator, user } from '../../../tests/support/echo/echo-service.ts';
+import { closing, collect, connectTo, refusal, startServer } from '../../../tests/support/echo/harness.ts';
 import { InvalidFields, NotFound, QuotaExceeded, type DomainError } from './errors.ts';
 import type { CallContext } from './implement.ts';
-import { RpcError } from './status.ts';
-
-const closing: (() => void | Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-async function startServer(options: EchoServerOptions = {}): Promise<EchoServer> {
-  const server = await serveEcho(options);
-  closing.push(() => server.drain(0));
-  return server;
-}
-
-function connectTo(server: EchoServer, options: Partial<ConnectOptions> = {}): Client<typeof EchoService> {
-  const client = connect(EchoService, { address: server.address, apiKey: 'user', ...options });
-  closing.push(() => client.close());
-  return client;
-}
-
-async function refusal(call: Promise<unknown>): Promise<RpcError> {
-  const error = await call.then(
-    () => new Error('the call succeeded'),
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(RpcError);
-  return error as RpcError;
-}
-
-async function collect<T>(responses: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const response of responses) all.push(response);
-  return all;
-}
 
 test('a unary call comes back with its answer', async () => {
   const client = connectTo(await startServer());

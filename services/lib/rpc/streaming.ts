@@ -24,7 +24,7 @@ abstract class StreamingCall extends ServerCall {
 
   /** The headers go out before the first message: they tell the caller that the stream is open. */
   protected open(): void {
-    this.sendHeaders();
+    this.sendHeaders(true);
     this.run(serveStream);
     if (this.route.isLongLived) this.endSpanEarly();
   }
