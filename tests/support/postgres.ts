@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { pino } from 'pino';
-import { expect, inject } from 'vitest';
+import { expect, inject, vi } from 'vitest';
 import type { Database } from '#lib/postgres/database.ts';
 import { migrate } from '#lib/postgres/migrate.ts';
 
@@ -53,12 +53,19 @@ export async function createTestDatabase(
  */
 export async function expectNoLeaks(database: Pick<Database<unknown>, 'pool'>): Promise<void> {
   const { pool } = database;
-  await expect
-    .poll(() => ({ checkedOut: pool.totalCount - pool.idleCount, waiting: pool.waitingCount }), {
-      timeout: 2_000,
-      message: 'connections of the pool that were not released',
-    })
-    .toEqual({ checkedOut: 0, waiting: 0 });
+  await vi.waitFor(
+    () => {
+      const checkedOut = pool.totalCount - pool.idleCount;
+      expect(
+        { checkedOut, waiting: pool.waitingCount },
+        'connections of the pool that were not released',
+      ).toEqual({
+        checkedOut: 0,
+        waiting: 0,
+      });
+    },
+    { timeout: 2_000 },
+  );
 }
 
 const TEMPLATE_LOCK = 7_345_002;

@@ -26,7 +26,7 @@ const MAX_SUMMARY = 120;
 const TABLE = '("?[a-z_][a-z0-9_$]*"?(?:\\."?[a-z_][a-z0-9_$]*"?)?)';
 const MENTION = new RegExp(
   `\\b(?:(insert)\\s+into\\s+${TABLE}|(update)\\s+(?:only\\s+)?${TABLE}\\s+(?:as\\s+|set\\b|"?[a-z_]\\w*"?\\s+set\\b)` +
-    `|(delete)\\s+from\\s+(?:only\\s+)?${TABLE}|(merge)\\s+into\\s+${TABLE}|(select)\\b|(?:from|join)\\s+(?:only\\s+)?${TABLE})`,
+    `|(delete)\\s+from\\s+(?:only\\s+)?${TABLE}|(merge)\\s+into\\s+${TABLE}|(select)\\b|(?:from|join)\\s+(?:only\\s+)?${TABLE}(?![\\w$]|\\s*\\())`,
   'gi',
 );
 
