@@ -52,7 +52,6 @@ export interface PoolTables extends OutboxTables {
     waiter_id: Generated<bigint>;
     tenant_id: string;
     replica_id: string;
-    selector: unknown;
     selector_key: string;
     request: unknown;
     granted: unknown;

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { LeaseLossReason } from '#gen/telegate/session_pool/v1/lease_pb.ts';
 import { appendEvents, type NewEvent } from '#lib/events/outbox.ts';
 import { sessionEvent, type PoolEvent } from '../events.ts';
-import { sendNotices } from '../notices.ts';
+import { sendNotices } from '../notices/notice.ts';
 import type { PoolTransaction } from '../slots.ts';
 
 /** How a lease came to its end. */

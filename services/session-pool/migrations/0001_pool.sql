@@ -83,8 +83,7 @@ create table waiters (
   tenant_id uuid not null,
   -- The process whose caller waits; its rows die with it.
   replica_id uuid not null,
-  -- The selector, and the same as text: waiters with equal text want the same.
-  selector jsonb not null,
+  -- The selector as canonical text: waiters with equal text want the same.
   selector_key text not null,
   request jsonb not null,
   -- Set when granted, until the replica has fetched it.

@@ -1,0 +1,42 @@
+import { duration, integer, optionalText } from '#lib/config/config.ts';
+import * as shared from '#lib/config/shared.ts';
+
+export const fields = {
+  databaseUrl: shared.databaseUrl,
+  databasePoolSize: integer('DATABASE_POOL_SIZE', {
+    doc: 'The most connections to the database that this process opens, besides two for events and notices.',
+    default: 12,
+    min: 4,
+    max: 200,
+  }),
+  natsUrl: shared.natsUrl,
+  grpcPort: shared.grpcPort(50_051),
+  adminPort: shared.adminPort(9_051),
+  listenHost: shared.listenHost,
+  meshKey: shared.meshKey,
+  masterKey: shared.masterKey,
+  operatorKey: shared.operatorKey,
+  operatorTenant: optionalText('TELEGATE_OPERATOR_TENANT', {
+    doc: "The tenant that the operator's key belongs to, a UUID.",
+    maxLength: 36,
+  }),
+  quarantine: duration('POOL_QUARANTINE', {
+    doc: 'How long a session is kept back after a lease with its key in hand that the holder did not release.',
+    default: '2m',
+    min: '0s',
+    max: '24h',
+  }),
+  queueLimit: integer('POOL_QUEUE_LIMIT', {
+    doc: 'The most acquires of one tenant that may wait in the queue.',
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+  }),
+  shutdownGrace: shared.shutdownGrace,
+  startTimeout: shared.startTimeout,
+  tlsCertFile: shared.tlsCertFile,
+  tlsKeyFile: shared.tlsKeyFile,
+  tlsClientCaFile: shared.tlsClientCaFile,
+  reflection: shared.reflection,
+  logLevel: shared.logLevel,
+};

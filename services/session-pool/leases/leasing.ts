@@ -1,0 +1,117 @@
+import type { Lease } from '#gen/telegate/session_pool/v1/lease_pb.ts';
+import { createBatcher } from '#lib/batching/batcher.ts';
+import { instruments } from '#lib/telemetry/metrics.ts';
+import { LeaseLostError } from '../errors.ts';
+import type { NoticeHub } from '../notices/hub.ts';
+import type { Pool } from '../pool.ts';
+import type { Queue } from '../queue/queue.ts';
+import { acquireLeases, type AcquireOutcome } from './acquire.ts';
+import { giveCredentials, giveCredentialsAgain } from './credentials.ts';
+import { leaseMessage, type LeaseRequest } from './model.ts';
+import { refusalOf } from './refusal.ts';
+import { releaseLeases } from './release.ts';
+import { renewLeases, type HeldLease, type Renewal } from './renew.ts';
+
+/** How long the first renewal of a batch waits for others: a renewal is in no hurry, and a commit is not free. */
+const RENEWAL_GATHER_MS = 100;
+const REQUESTS_A_BATCH = 256;
+const RENEWALS_A_BATCH = 1_000;
+
+const metrics = instruments((meter) => ({
+  acquireWait: meter.createHistogram('telegate.pool.acquire.wait', {
+    unit: 's',
+    description: 'From the request for a lease to its grant or refusal.',
+  }),
+  stale: meter.createCounter('telegate.pool.stale_token_refusals', {
+    description: 'Calls that came with a lease that is over or a token that is not its own.',
+  }),
+}));
+
+export interface AcquireWaiting {
+  waitMs: number;
+  signal: AbortSignal;
+  onQueued?(position: number, estimateMs: number | undefined): void;
+}
+
+/** What callers do with leases, however they called: unary or in a stream. */
+export interface Leasing {
+  /** The lease, committed, with its key where that was asked for. */
+  acquire(request: LeaseRequest, waiting: AcquireWaiting): Promise<Lease>;
+  /** Undefined when the lease is over. */
+  renew(lease: HeldLease): Promise<Renewal | undefined>;
+  /** Many that one caller named together. */
+  renewAll(leases: readonly HeldLease[]): Promise<readonly (Renewal | undefined)[]>;
+  /** True when this ended it, false when it had ended before; throws when the token is not its own. */
+  release(lease: HeldLease): Promise<boolean>;
+}
+
+export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing {
+  const { clock } = pool;
+  const acquires = createBatcher({
+    name: 'pool.acquire',
+    run: (requests: readonly LeaseRequest[]) => acquireLeases(pool, requests),
+    maxItems: REQUESTS_A_BATCH,
+    gatherMs: 0,
+    clock,
+  });
+  const releases = createBatcher({
+    name: 'pool.release',
+    run: (leases: readonly HeldLease[]) => releaseLeases(pool, leases),
+    maxItems: REQUESTS_A_BATCH,
+    gatherMs: 0,
+    clock,
+  });
+  const renewals = createBatcher({
+    name: 'pool.renew',
+    run: (leases: readonly HeldLease[]) => renewLeases(pool, leases),
+    maxItems: RENEWALS_A_BATCH,
+    gatherMs: RENEWAL_GATHER_MS,
+    clock,
+  });
+
+  async function settle(request: LeaseRequest, outcome: AcquireOutcome): Promise<Lease> {
+    switch (outcome.kind) {
+      case 'granted':
+        if (request.credentials === undefined) return leaseMessage(outcome.lease);
+        return giveCredentials(pool, outcome.lease, request.credentials, request.subject);
+      case 'replayed':
+        if (request.credentials === undefined) return outcome.lease;
+        return giveCredentialsAgain(pool, outcome.lease, request);
+      case 'refused':
+        throw outcome.error;
+      case 'none_free':
+        throw await refusalOf(pool, request);
+    }
+  }
+
+  async function renew(lease: HeldLease): Promise<Renewal | undefined> {
+    const renewal = await renewals.submit(lease);
+    if (!renewal) metrics().stale.add(1);
+    return renewal;
+  }
+
+  return {
+    async acquire(request, waiting) {
+      const started = clock.monotonic();
+      let outcome = await acquires.submit(request);
+      if (outcome.kind === 'none_free' && waiting.waitMs > 0) {
+        const waitMs = waiting.waitMs - (clock.monotonic() - started);
+        if (waitMs > 0) outcome = await queue.enter(request, { ...waiting, waitMs });
+      }
+      const attributes = { 'telegate.outcome': outcome.kind };
+      metrics().acquireWait.record((clock.monotonic() - started) / 1_000, attributes);
+      return settle(request, outcome);
+    },
+    renew,
+    renewAll: (leases) => Promise.all(leases.map(renew)),
+    async release(lease) {
+      const outcome = await releases.submit(lease);
+      if (outcome.kind === 'refused') {
+        if (outcome.error instanceof LeaseLostError) metrics().stale.add(1);
+        throw outcome.error;
+      }
+      if (outcome.kind === 'ended') hub.tellEnded(lease.leaseId);
+      return outcome.kind === 'ended';
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import {
+  FloodWaitSchema,
+  LeaseLossReason,
+  LeaseLostSchema,
+  LeaseProofSchema,
+} from '#gen/telegate/session_pool/v1/lease_pb.ts';
+import {
+  LeaseRenewalsSchema,
+  type ManageLeasesRequest,
+  type ManageLeasesResponse,
+  type RenewLeases,
+  type SessionPoolService,
+} from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
+import { InvalidFields, type FieldViolation } from '#lib/rpc/errors.ts';
+import type { CallContext, Handlers } from '#lib/rpc/implement.ts';
+import { InternalError, toDomainError, toStatusMessage } from '#lib/rpc/status.ts';
+import type { OutStream } from '#lib/rpc/streams.ts';
+import type { NoticeHub } from '../notices/hub.ts';
+import type { Pool } from '../pool.ts';
+import { text, throwIfAny } from '../validate.ts';
+import { readFloodWaitReport } from '../waits/requests.ts';
+import { reportFloodWait } from '../waits/store.ts';
+import type { Leasing } from './leasing.ts';
+import { readLeaseId } from './model.ts';
+import type { HeldLease } from './renew.ts';
+import { readAcquire, readHeldLease } from './requests.ts';
+import { goAwayMessage, noticeMessage, queuedMessage, renewedMessage, tell } from './stream.ts';
+
+type ManageLeases = Handlers<typeof SessionPoolService>['manageLeases'];
+type Out = OutStream<(typeof SessionPoolService)['method']['manageLeases']['output']>;
+type Result = ManageLeasesResponse['result'];
+
+/** Messages of one stream that are worked on at once; later ones wait on the wire. */
+const AT_ONCE = 1_024;
+const LEASES_A_RENEWAL = 1_000;
+
+/** Any number of leases over one stream: each message is a call of its own, answered under its id. */
+export function manageLeases(pool: Pool, leasing: Leasing, hub: NoticeHub): ManageLeases {
+  return async (incoming, out, ctx) => {
+    const worker = new Worker(pool, leasing, hub, out, ctx);
+    const stopListening = ctx.onGoAway(() => tell(out, { result: goAwayMessage(pool.clock) }));
+    try {
+      for await (const message of incoming) {
+        if (worker.busy >= AT_ONCE) await worker.oneDone();
+        worker.work(message);
+      }
+      await worker.allDone();
+    } finally {
+      stopListening();
+      worker.forgetAll();
+    }
+  };
+}
+
+/** One worker's stream: what it waits for and which leases it hears of. */
+class Worker {
+  readonly #pool: Pool;
+  readonly #leasing: Leasing;
+  readonly #hub: NoticeHub;
+  readonly #out: Out;
+  readonly #ctx: CallContext;
+  readonly #subscriptions = new Map<string, () => void>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(pool: Pool, leasing: Leasing, hub: NoticeHub, out: Out, ctx: CallContext) {
+    this.#pool = pool;
+    this.#leasing = leasing;
+    this.#hub = hub;
+    this.#out = out;
+    this.#ctx = ctx;
+  }
+
+  get busy(): number {
+    return this.#running.size;
+  }
+
+  async oneDone(): Promise<void> {
+    await Promise.race(this.#running);
+  }
+
+  async allDone(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  forgetAll(): void {
+    for (const unsubscribe of this.#subscriptions.values()) unsubscribe();
+    this.#subscriptions.clear();
+  }
+
+  /** Never rejects: a fault is the answer to its message. */
+  work(message: ManageLeasesRequest): void {
+    const { id } = message;
+    const done = this.#resultOf(message)
+      .catch((error: unknown): Result => {
+        if (toDomainError(error) instanceof InternalError)
+          this.#pool.log.error({ kind: 'rpc_fault', method: 'ManageLeases', err: error }, 'a message failed');
+        return { case: 'error', value: toStatusMessage(error) };
+      })
+      // The answer counts as work until the wire has room for it: a worker that does not read is read no more.
+      .then((result) => this.#out.send({ id, result }))
+      .catch(() => undefined)
+      .finally(() => this.#running.delete(done));
+    this.#running.add(done);
+  }
+
+  async #resultOf({ id, action }: ManageLeasesRequest): Promise<Result> {
+    const violations: FieldViolation[] = [];
+    text(violations, 'id', id, { min: 1, max: 64 });
+    throwIfAny(violations);
+    const { principal } = this.#ctx;
+    switch (action.case) {
+      case 'acquire': {
+        const { request, waitMs } = readAcquire(action.value, principal);
+        const lease = await this.#leasing.acquire(request, {
+          waitMs,
+          signal: this.#ctx.signal,
+          onQueued: (position, estimateMs) =>
+            tell(this.#out, { id, result: { case: 'queued', value: queuedMessage(position, estimateMs) } }),
+        });
+        this.#subscribe(lease.leaseId);
+        return { case: 'acquired', value: lease };
+      }
+      case 'renew':
+        return { case: 'renewed', value: await this.#renew(action.value) };
+      case 'release': {
+        const held = readHeldLease('release', action.value, principal);
+        await this.#release(held);
+        const { leaseId, fencingToken } = held;
+        return { case: 'released', value: create(LeaseProofSchema, { leaseId, fencingToken }) };
+      }
+      case 'reportFloodWait': {
+        const report = readFloodWaitReport(action.value, principal);
+        const { sessionId, endTime } = await reportFloodWait(this.#pool, report);
+        const { method, peer } = report;
+        const wait = { sessionId, method, peer, endTime: timestampFromDate(endTime) };
+        return { case: 'floodWaitReported', value: create(FloodWaitSchema, wait) };
+      }
+      case undefined:
+        throw new InvalidFields([
+          { field: 'action', description: 'is missing; send acquire, renew, release or report_flood_wait' },
+        ]);
+    }
+  }
+
+  /** A stream does not hear of the end that it asked for itself. */
+  async #release(held: HeldLease): Promise<void> {
+    const wasSubscribed = this.#unsubscribe(held.leaseId);
+    try {
+      await this.#leasing.release(held);
+    } catch (error) {
+      if (wasSubscribed) this.#subscribe(held.leaseId);
+      throw error;
+    }
+  }
+
+  async #renew({ leases }: RenewLeases) {
+    if (leases.length === 0 || leases.length > LEASES_A_RENEWAL) {
+      const description = `has ${leases.length} leases; send 1 to ${LEASES_A_RENEWAL}`;
+      throw new InvalidFields([{ field: 'renew.leases', description }]);
+    }
+    const held = leases.map((proof, index) =>
+      readHeldLease(`renew.leases[${index}]`, proof, this.#ctx.principal),
+    );
+    const renewals = await this.#leasing.renewAll(held);
+    const answer = create(LeaseRenewalsSchema);
+    for (const [index, { leaseId }] of held.entries()) {
+      const renewal = renewals[index];
+      if (renewal) {
+        this.#subscribe(leaseId);
+        answer.renewed.push(renewedMessage(leaseId, renewal));
+      } else {
+        this.#unsubscribe(leaseId);
+        const sessionId = readLeaseId(leaseId)?.sessionId ?? 0n;
+        answer.lost.push(create(LeaseLostSchema, { leaseId, sessionId, reason: LeaseLossReason.STALE }));
+      }
+    }
+    return answer;
+  }
+
+  #subscribe(leaseId: string): void {
+    if (this.#subscriptions.has(leaseId) || this.#ctx.signal.aborted) return;
+    const unsubscribe = this.#hub.subscribe(leaseId, (notice) => {
+      if (notice.kind === 'lost') this.#unsubscribe(leaseId);
+      tell(this.#out, { result: noticeMessage(notice) });
+    });
+    this.#subscriptions.set(leaseId, unsubscribe);
+  }
+
+  #unsubscribe(leaseId: string): boolean {
+    this.#subscriptions.get(leaseId)?.();
+    return this.#subscriptions.delete(leaseId);
+  }
+}

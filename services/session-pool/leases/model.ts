@@ -1,0 +1,117 @@
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import {
+  LeaseAccess,
+  LeaseSchema,
+  type Lease,
+  type SessionCredentials,
+  type SessionFormat,
+} from '#gen/telegate/session_pool/v1/lease_pb.ts';
+import type { ReplayKey } from '../replay.ts';
+
+export const DEFAULT_TTL_MS = 30_000;
+export const MIN_TTL_MS = 5_000;
+export const MAX_TTL_MS = 3_600_000;
+export const MAX_WAIT_MS = 3_600_000;
+
+/** What a caller wants of a session; null and empty mean any. */
+export interface Selector {
+  readonly sessionId: bigint | null;
+  readonly name: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly forMethod: string;
+}
+
+/** Equal for selectors that want the same. */
+export function selectorKey({ sessionId, name, labels, forMethod }: Selector): string {
+  const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([sessionId === null ? null : String(sessionId), name, sorted, forMethod]);
+}
+
+export function selectorFromKey(key: string): Selector {
+  const [sessionId, name, labels, forMethod] = JSON.parse(key) as [
+    string | null,
+    string | null,
+    [string, string][],
+    string,
+  ];
+  return {
+    sessionId: sessionId === null ? null : BigInt(sessionId),
+    name,
+    labels: Object.fromEntries(labels),
+    forMethod,
+  };
+}
+
+/** One who wants a lease, whoever serves it: also what a waiter's row keeps. */
+export interface LeaseRequest {
+  readonly tenantId: string;
+  readonly subject: string;
+  readonly holder: string;
+  readonly ttlMs: number;
+  readonly selector: Selector;
+  /** The form of the key; absent when the key stays in the mesh. */
+  readonly credentials?: SessionFormat;
+  readonly replay?: ReplayKey;
+  /** The caller's span, so that the events of the grant belong to its trace. */
+  readonly traceparent?: string;
+}
+
+/** A grant as it was committed. */
+export interface GrantedLease {
+  lease_id: string;
+  session_id: bigint;
+  tenant_id: string;
+  session_name: string;
+  environment: string;
+  fencing_token: bigint;
+  event_sequence: bigint;
+  holder: string;
+  credentials: boolean;
+  ttl_ms: number;
+  acquire_time: Date;
+  expire_time: Date;
+  drain_time?: Date | null;
+}
+
+export function leaseMessage(granted: GrantedLease, credentials?: SessionCredentials): Lease {
+  return create(LeaseSchema, {
+    leaseId: granted.lease_id,
+    sessionId: granted.session_id,
+    sessionName: granted.session_name,
+    fencingToken: granted.fencing_token,
+    ttl: durationFromMs(granted.ttl_ms),
+    expireTime: timestampFromDate(granted.expire_time),
+    acquireTime: timestampFromDate(granted.acquire_time),
+    holder: granted.holder,
+    access: granted.credentials ? LeaseAccess.CREDENTIALS : LeaseAccess.MEDIATED,
+    environment: granted.environment,
+    ...(granted.drain_time ? { drainTime: timestampFromDate(granted.drain_time) } : {}),
+    ...(credentials ? { credentials } : {}),
+  });
+}
+
+/** What a lease's id says: see lease_uuid in the migrations. */
+export interface LeaseIdParts {
+  sessionId: bigint;
+  /** The low 26 bits of the fencing token. */
+  tokenBits: number;
+}
+
+const LEASE_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7([0-9a-f]{3})-([89ab][0-9a-f]{3})-([0-9a-f]{12})$/;
+
+/** None for text that was never a lease's id. */
+export function readLeaseId(leaseId: string): LeaseIdParts | undefined {
+  const match = LEASE_ID.exec(leaseId);
+  if (!match) return undefined;
+  const [, high, low, session] = match as unknown as [string, string, string, string];
+  return {
+    sessionId: BigInt(`0x${session}`),
+    tokenBits: (Number.parseInt(high, 16) << 14) | (Number.parseInt(low, 16) & 0x3fff),
+  };
+}
+
+/** Whether the token is the one that the lease was granted with, living or not. */
+export function belongTogether(parts: LeaseIdParts, fencingToken: bigint): boolean {
+  return fencingToken > 0n && Number(fencingToken & 0x3ffffffn) === parts.tokenBits;
+}

@@ -1,0 +1,56 @@
+import { sql } from 'kysely';
+import { withRetry } from '#lib/postgres/transaction.ts';
+import type { Pool } from '../pool.ts';
+import { belongTogether, readLeaseId } from './model.ts';
+
+/** A lease as its holder names it, in a tenant. */
+export interface HeldLease {
+  readonly tenantId: string;
+  readonly leaseId: string;
+  readonly fencingToken: bigint;
+}
+
+export interface Renewal {
+  readonly session_id: bigint;
+  readonly expire_time: Date;
+}
+
+/**
+ * Renews leases in one statement; undefined for those that are over. The clock is read a row, after the wait
+ * for the row's lock: a renewal that waited is worth a whole TTL from when it was done, not from when it was
+ * asked for. A lease past its end that nobody reclaimed yet is renewed too: it is still its holder's.
+ */
+export async function renewLeases(
+  pool: Pool,
+  leases: readonly HeldLease[],
+): Promise<readonly (Renewal | undefined)[]> {
+  const named = leases.map((lease) => ({ ...lease, parts: readLeaseId(lease.leaseId) }));
+  const sane = named.filter(({ parts, fencingToken }) => parts && belongTogether(parts, fencingToken));
+  if (sane.length === 0) return leases.map(() => undefined);
+  const { rows } = await withRetry(() =>
+    sql<Renewal & { lease_id: string }>`
+      with wanted as (
+        select distinct * from unnest(
+          ${sane.map(({ parts }) => parts!.sessionId)}::bigint[],
+          ${sane.map(({ leaseId }) => leaseId)}::uuid[],
+          ${sane.map(({ fencingToken }) => fencingToken)}::bigint[],
+          ${sane.map(({ tenantId }) => tenantId)}::uuid[]
+        ) as wanted (session_id, lease_id, fencing_token, tenant_id)
+      ),
+      locked as materialized (
+        select slots.session_id, wanted.lease_id from slots join wanted using (session_id)
+        where slots.lease_id = wanted.lease_id and slots.fencing_token = wanted.fencing_token
+          and slots.tenant_id = wanted.tenant_id
+        order by slots.session_id
+        for update of slots
+      )
+      update slots set expire_time = clock_timestamp() + slots.ttl_ms * interval '1 ms'
+      from locked
+      where slots.session_id = locked.session_id and slots.lease_id = locked.lease_id
+      returning slots.session_id, slots.lease_id, slots.expire_time`.execute(pool.database.kysely),
+  );
+  const renewed = new Map(rows.map((row) => [row.lease_id, row]));
+  return named.map(({ leaseId, fencingToken, parts }) =>
+    parts && belongTogether(parts, fencingToken) ? renewed.get(leaseId) : undefined,
+  );
+}

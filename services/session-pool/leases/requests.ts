@@ -1,0 +1,104 @@
+import { LeaseAccess, SessionFormat, type LeaseProof } from '#gen/telegate/session_pool/v1/lease_pb.ts';
+import {
+  AcquireLeaseRequestSchema,
+  type AcquireLeaseRequest,
+} from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
+import type { Principal } from '#lib/auth/principal.ts';
+import { requireScope } from '#lib/auth/scopes.ts';
+import type { FieldViolation } from '#lib/rpc/errors.ts';
+import { currentTraceparent } from '#lib/telemetry/spans.ts';
+import { replayKey } from '../replay.ts';
+import {
+  durationMs,
+  LABELS_A_SELECTOR,
+  labels,
+  leaseProof,
+  oneOf,
+  requestId,
+  sessionId,
+  sessionNameWanted,
+  text,
+  throwIfAny,
+} from '../validate.ts';
+import {
+  DEFAULT_TTL_MS,
+  MAX_TTL_MS,
+  MAX_WAIT_MS,
+  MIN_TTL_MS,
+  type LeaseRequest,
+  type Selector,
+} from './model.ts';
+import type { HeldLease } from './renew.ts';
+
+const FORMATS = [
+  SessionFormat.UNSPECIFIED,
+  SessionFormat.GRAMJS_STRING,
+  SessionFormat.TELETHON_STRING,
+  SessionFormat.TELETHON_FILE,
+  SessionFormat.PYROGRAM_STRING,
+] as const;
+const ACCESSES = [LeaseAccess.UNSPECIFIED, LeaseAccess.MEDIATED, LeaseAccess.CREDENTIALS] as const;
+
+export interface AcquireIntent {
+  request: LeaseRequest;
+  waitMs: number;
+}
+
+/** What the caller wants, checked; every fault at once. */
+export function readAcquire(message: AcquireLeaseRequest, principal: Principal): AcquireIntent {
+  const violations: FieldViolation[] = [];
+  const access = oneOf(violations, 'access', message.access, ACCESSES, 'send MEDIATED or CREDENTIALS');
+  const format = oneOf(
+    violations,
+    'credentials_format',
+    message.credentialsFormat,
+    FORMATS,
+    'send one of the formats of SessionFormat',
+  );
+  const holder = text(violations, 'holder', message.holder, { max: 128 });
+  const request: LeaseRequest = {
+    tenantId: principal.tenantId,
+    subject: principal.subject,
+    holder: holder || principal.subject.slice(0, 128),
+    ttlMs: durationMs(violations, 'ttl', message.ttl, {
+      minMs: MIN_TTL_MS,
+      maxMs: MAX_TTL_MS,
+      absentMs: DEFAULT_TTL_MS,
+    }),
+    selector: readSelector(violations, message.selector),
+    credentials: access === LeaseAccess.CREDENTIALS ? format || SessionFormat.TELETHON_STRING : undefined,
+    replay: replayKey(
+      principal,
+      'AcquireLease',
+      requestId(violations, 'request_id', message.requestId),
+      AcquireLeaseRequestSchema,
+      message,
+    ),
+    traceparent: currentTraceparent(),
+  };
+  const waitMs = durationMs(violations, 'wait', message.wait, {
+    minMs: 0,
+    maxMs: MAX_WAIT_MS,
+    absentMs: 0,
+  });
+  throwIfAny(violations);
+  if (request.credentials !== undefined) requireScope(principal, 'pool:credentials');
+  return { request, waitMs };
+}
+
+function readSelector(violations: FieldViolation[], message: AcquireLeaseRequest['selector']): Selector {
+  return {
+    sessionId: message?.sessionId ? sessionId(violations, 'selector.session_id', message.sessionId) : null,
+    name: message?.name ? sessionNameWanted(violations, 'selector.name', message.name) : null,
+    labels: labels(violations, 'selector.labels', message?.labels ?? {}, { max: LABELS_A_SELECTOR }),
+    forMethod: text(violations, 'selector.for_method', message?.forMethod ?? '', { max: 128 }),
+  };
+}
+
+/** A lease's id and token as its holder sent them. */
+export function readHeldLease(field: string, proof: LeaseProof | undefined, principal: Principal): HeldLease {
+  const violations: FieldViolation[] = [];
+  const { leaseId, fencingToken } = leaseProof(violations, field, proof);
+  throwIfAny(violations);
+  return { tenantId: principal.tenantId, leaseId, fencingToken };
+}

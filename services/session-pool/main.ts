@@ -1,0 +1,117 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { createAuthenticator } from '#lib/auth/authenticate.ts';
+import { meshKeys } from '#lib/auth/mesh-token.ts';
+import { openBus } from '#lib/events/bus.ts';
+import { startRelay } from '#lib/events/relay.ts';
+import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
+import { openDatabase } from '#lib/postgres/database.ts';
+import { waitForMigrations } from '#lib/postgres/migrate.ts';
+import { serve } from '#lib/rpc/server.ts';
+import { readTls } from '#lib/rpc/tls.ts';
+import { startAdminServer } from '#lib/telemetry/admin.ts';
+import { startTelemetry } from '#lib/telemetry/sdk.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { fields } from './config.ts';
+import { createLeasing } from './leases/leasing.ts';
+import { observePool } from './metrics.ts';
+import { openNoticeHub } from './notices/hub.ts';
+import type { Pool } from './pool.ts';
+import { createQueue } from './queue/queue.ts';
+import { startReaper } from './reaper/reaper.ts';
+import { poolRoutes } from './routes.ts';
+import type { PoolTables } from './tables.ts';
+
+const SCHEMA = 'session_pool';
+const MIGRATIONS = new URL('./migrations', import.meta.url).pathname;
+
+await runProcess({
+  name: 'session-pool',
+  purpose: 'Leases Telegram sessions, one holder at a time.',
+  version: packageJson.version,
+  fields,
+  env: process.env,
+  argv: process.argv.slice(2),
+  main,
+});
+
+/** Opened in this order, closed in the reverse. */
+async function main(scope: Scope<typeof fields>): Promise<void> {
+  const { config, clock, log, env, onStop } = scope;
+  const { databaseUrl: url } = config;
+  const telemetry = startTelemetry({ service: scope.name, version: packageJson.version, env, log });
+  onStop('telemetry', () => telemetry.shutdown());
+
+  let serving = false;
+  const admin = await startAdminServer({
+    host: config.listenHost,
+    port: config.adminPort,
+    ready: () => (serving ? { ok: true } : { ok: false, waitingFor: ['database', 'migrations'] }),
+    log,
+  });
+  onStop('admin server', () => admin.close());
+
+  await waitForMigrations({
+    url,
+    schema: SCHEMA,
+    folder: MIGRATIONS,
+    timeoutMs: config.startTimeout,
+    log,
+    clock,
+    signal: scope.stopping,
+  });
+  const database = openDatabase<PoolTables>({
+    url,
+    schema: SCHEMA,
+    poolSize: config.databasePoolSize,
+    applicationName: 'telegate session-pool',
+    log,
+  });
+  onStop('database', () => database.close());
+  const bus = await openBus({ natsUrl: config.natsUrl, databaseUrl: url, log });
+  onStop('events', () => bus.close());
+  const relay = startRelay({ database, url, schema: SCHEMA, bus, log, clock });
+  onStop('relay', () => relay.stop());
+
+  const pool: Pool = {
+    database,
+    masterKeys: config.masterKey,
+    clock,
+    log,
+    settings: { quarantineMs: config.quarantine, queueLimit: config.queueLimit },
+    replicaId: randomUUIDv7(),
+    wakeRelay: () => relay.wake(),
+    wakeQueue: (tenantIds) => queue.wake(tenantIds),
+  };
+  const queue = createQueue(pool);
+  const hub = openNoticeHub({ url, database, replicaId: pool.replicaId, log, onGranted: queue.fetchSoon });
+  onStop('notices', () => hub.close());
+  const reaper = startReaper(pool, queue);
+  onStop('reaper', () => reaper.stop());
+  onStop('pool metrics', observePool(pool, queue));
+
+  const server = await serve({
+    host: config.listenHost,
+    port: config.grpcPort,
+    implementations: [poolRoutes(pool, createLeasing(pool, queue, hub), hub)],
+    authenticate: createAuthenticator({
+      meshKeys: meshKeys(config.meshKey),
+      operatorKey: config.operatorKey,
+      operatorTenant: config.operatorTenant,
+      clock,
+    }),
+    tls: await readTls(config),
+    reflection: config.reflection,
+    log,
+    clock,
+  });
+  onStop('gRPC server', () => server.drain(config.shutdownGrace), config.shutdownGrace + 5_000);
+  serving = true;
+  server.setServing(true);
+  onStop('readiness', () => {
+    serving = false;
+  });
+  log.info(
+    { kind: 'serving', grpc_port: server.port, admin_port: admin.port },
+    `leases are served on ${config.listenHost}:${server.port}`,
+  );
+}

@@ -1,0 +1,176 @@
+import { transaction } from '#lib/postgres/transaction.ts';
+import type { AcquireOutcome } from '../leases/acquire.ts';
+import { releaseLeases } from '../leases/release.ts';
+import type { LeaseRequest } from '../leases/model.ts';
+import type { Pool } from '../pool.ts';
+import { withReplayRetry } from '../replay.ts';
+import { outcomeFromRow } from './model.ts';
+import {
+  allTenantsThatWait,
+  enqueue,
+  fetchResults,
+  leaveQueue,
+  lockQueue,
+  readEstimate,
+  readPositions,
+  serveTenant,
+  tenantsThatWait,
+} from './store.ts';
+
+export interface Waiting {
+  waitMs: number;
+  /** Aborts when nobody waits for the answer any more. */
+  signal: AbortSignal;
+  /** Hears of the position at first and whenever it changes. */
+  onQueued?(position: number, estimateMs: number | undefined): void;
+}
+
+/** The waiters of this replica, and its part in serving everybody's. */
+export interface Queue {
+  /** Waits for a session; `none_free` when the time is over. */
+  enter(request: LeaseRequest, waiting: Waiting): Promise<AcquireOutcome>;
+  /** Something may have become free for these tenants. Returns at once. */
+  wake(tenantIds: Iterable<string>): void;
+  /** Some of this replica's waiters were granted something, as a notice says. */
+  fetchSoon(): void;
+  /** Serves every tenant that waits, and tells waiters their positions: for what becomes free by time. */
+  tick(): Promise<void>;
+  readonly length: number;
+}
+
+interface Waiter {
+  request: LeaseRequest;
+  settle(outcome: AcquireOutcome): void;
+  outcome?: AcquireOutcome;
+  onQueued?: Waiting['onQueued'];
+  position: number;
+}
+
+export function createQueue(pool: Pool): Queue {
+  const waiters = new Map<bigint, Waiter>();
+  const awake = new Set<string>();
+  let serving = false;
+
+  async function serve(tenantId: string): Promise<void> {
+    const granted = await withReplayRetry(() =>
+      transaction(pool.database, async (trx) => {
+        await lockQueue(trx, tenantId);
+        return serveTenant(trx, tenantId);
+      }),
+    );
+    if (granted) pool.wakeRelay();
+  }
+
+  // One pass at a time, over all that was woken meanwhile: a thousand releases are one look at the queue.
+  async function serveAwake(): Promise<void> {
+    if (serving) return;
+    serving = true;
+    try {
+      while (awake.size > 0) {
+        const tenantIds = [...awake];
+        awake.clear();
+        for (const tenantId of await tenantsThatWait(pool.database.kysely, tenantIds)) await serve(tenantId);
+      }
+    } finally {
+      serving = false;
+    }
+  }
+
+  async function tellPositions(): Promise<void> {
+    const listening = [...waiters].filter(([, { onQueued }]) => onQueued);
+    if (listening.length === 0) return;
+    const positions = await readPositions(
+      pool.database,
+      listening.map(([waiterId]) => waiterId),
+    );
+    for (const { waiter_id, position } of positions) {
+      const waiter = waiters.get(waiter_id);
+      if (!waiter?.onQueued || waiter.position === position) continue;
+      waiter.position = position;
+      waiter.onQueued(position, await readEstimate(pool.database, waiter.request, position));
+    }
+  }
+
+  async function fetch(): Promise<void> {
+    for (const { waiter_id, granted } of await fetchResults(pool.database, pool.replicaId)) {
+      const outcome = outcomeFromRow(granted);
+      const waiter = waiters.get(waiter_id);
+      if (!waiter) await giveBack(outcome);
+      else {
+        waiter.outcome = outcome;
+        waiter.settle(outcome);
+      }
+    }
+  }
+
+  /** A lease that came for somebody who is gone. A repeat with its request_id would still be given it. */
+  async function giveBack(outcome: AcquireOutcome, request?: LeaseRequest): Promise<void> {
+    if (outcome.kind !== 'granted' || request?.replay) return;
+    const { tenant_id, lease_id, fencing_token } = outcome.lease;
+    await releaseLeases(pool, [{ tenantId: tenant_id, leaseId: lease_id, fencingToken: fencing_token }]);
+  }
+
+  async function enter(request: LeaseRequest, waiting: Waiting): Promise<AcquireOutcome> {
+    const waiterId = await transaction(pool.database, (trx) => enqueue(trx, pool, request));
+    const { promise, resolve } = Promise.withResolvers<AcquireOutcome | 'over'>();
+    const waiter: Waiter = { request, settle: resolve, onQueued: waiting.onQueued, position: 0 };
+    waiters.set(waiterId, waiter);
+    const timer = pool.clock.setTimer(waiting.waitMs, () => resolve('over'));
+    const giveUp = (): void => resolve('over');
+    waiting.signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      // Something may have become free between the attempt that failed and the row that now waits.
+      await serve(request.tenantId);
+      await tellPositions();
+      if (waiting.signal.aborted) giveUp();
+      const outcome = await promise;
+      if (outcome !== 'over') return outcome;
+      const lastMoment = await leaveQueue(pool.database, waiterId);
+      const late = lastMoment === undefined ? waiter.outcome : outcomeFromRow(lastMoment);
+      if (late === undefined) return { kind: 'none_free' };
+      if (!waiting.signal.aborted) return late;
+      await giveBack(late, request);
+      return { kind: 'none_free' };
+    } catch (error) {
+      await leaveQueue(pool.database, waiterId).catch((problem: unknown) => {
+        // The reaper removes it once this replica has stopped; until then it may be granted and given back.
+        pool.log.warn({ kind: 'queue', err: problem }, 'a waiter could not be removed from the queue');
+      });
+      throw error;
+    } finally {
+      timer.cancel();
+      waiting.signal.removeEventListener('abort', giveUp);
+      waiters.delete(waiterId);
+    }
+  }
+
+  return {
+    enter,
+    fetchSoon() {
+      fetch().catch((error: unknown) => {
+        pool.log.warn(
+          { kind: 'queue', err: error },
+          'what waiters were granted could not be read; the next tick tries again',
+        );
+      });
+    },
+    wake(tenantIds) {
+      for (const tenantId of tenantIds) awake.add(tenantId);
+      serveAwake().catch((error: unknown) => {
+        pool.log.warn(
+          { kind: 'queue', err: error },
+          'the queue could not be served; the next tick tries again',
+        );
+      });
+    },
+    async tick() {
+      for (const tenantId of await allTenantsThatWait(pool.database)) awake.add(tenantId);
+      await serveAwake();
+      if (waiters.size > 0) await fetch();
+      await tellPositions();
+    },
+    get length() {
+      return waiters.size;
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
+import { implement, type Implementation } from '#lib/rpc/implement.ts';
+import { egressRoutes } from './egress/routes.ts';
+import type { Leasing } from './leases/leasing.ts';
+import { leaseRoutes } from './leases/routes.ts';
+import type { NoticeHub } from './notices/hub.ts';
+import type { Pool } from './pool.ts';
+import { sessionRoutes } from './sessions/routes.ts';
+import { statusRoutes, type StatusWatch } from './status/routes.ts';
+import { waitRoutes } from './waits/routes.ts';
+
+export function poolRoutes(pool: Pool, leasing: Leasing, hub: NoticeHub): Implementation {
+  return implement(
+    SessionPoolService,
+    {
+      ...leaseRoutes(pool, leasing, hub),
+      ...waitRoutes(pool),
+      ...egressRoutes(pool),
+      ...sessionRoutes(pool),
+      ...statusRoutes(pool),
+    },
+    {
+      acquireLease: 'pool:lease',
+      holdLease: 'pool:lease',
+      manageLeases: 'pool:lease',
+      releaseLease: 'pool:lease',
+      revokeLease: 'pool:admin',
+      getLease: 'pool:read',
+      listLeases: 'pool:read',
+      listSessions: 'pool:read',
+      getSession: 'pool:read',
+      updateSession: 'pool:admin',
+      importSession: 'pool:admin',
+      exportSession: 'pool:credentials',
+      deleteSession: 'pool:admin',
+      invalidateSession: 'pool:admin',
+      restoreSession: 'pool:admin',
+      syncSessions: 'pool:admin',
+      reportFloodWait: 'pool:lease',
+      getPoolStatus: 'pool:read',
+      watchPool: 'pool:read',
+      claimEgress: 'mesh',
+      releaseEgress: 'mesh',
+    },
+    { longLived: ['holdLease', 'manageLeases', 'watchPool'] },
+  );
+}
