@@ -122,7 +122,7 @@ async function launchElsewhere(uid?: number): Promise<{ launcher: ChildProcess; 
     uid,
     gid: uid,
   });
-  const [line] = (await once(createInterface(launcher.stdout!), 'line')) as [string];
+  const [line] = (await once(createInterface(launcher.stdout), 'line')) as [string];
   return { launcher, ...(JSON.parse(line) as { url: string; pid: number }) };
 }
 
