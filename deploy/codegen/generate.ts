@@ -47,19 +47,21 @@ async function main(argv: string[], env: NodeJS.ProcessEnv): Promise<number> {
 }
 
 async function write(workspace: Workspace, chosen: readonly Language[]): Promise<number> {
+  const { root, protoFiles } = workspace;
   for (const language of chosen) {
     const changed = await inTemporaryFolder(async (folder) => {
       await language.generate(workspace, folder);
-      return replace(join(folder, language.outputFolder), join(workspace.root, language.outputFolder));
+      return replace(join(folder, language.outputFolder), join(root, language.outputFolder));
     });
+    const stamps = {
+      ...(await readStamps(root)),
+      [language.name]: await stampOf(root, language, protoFiles),
+    };
+    await writeFile(join(root, stampFile), formatStamps(stamps));
     process.stdout.write(
       `${language.outputFolder}: ${changed === 0 ? 'as it was' : `${changed} files changed`}\n`,
     );
   }
-  const stamps = await readStamps(workspace.root);
-  for (const language of chosen)
-    stamps[language.name] = await stampOf(workspace.root, language, workspace.protoFiles);
-  await writeFile(join(workspace.root, stampFile), formatStamps(stamps));
   return 0;
 }
 
