@@ -21,7 +21,7 @@ function check(channel: Channel, service: string): Promise<string> {
       responseDeserialize,
       { service },
       (error: ServiceError | null, answer?: object) =>
-        resolve(error ? status[error.code]! : (answer as { status: string }).status),
+        resolve(error ? status[error.code] : (answer as { status: string }).status),
     );
   });
 }

@@ -60,11 +60,12 @@ export function toDomainError(error: unknown): DomainError {
 }
 
 export function toStatus(error: unknown): OutgoingStatus {
-  const sent = toStatusMessage(error);
+  const known = toDomainError(error);
+  const sent = toStatusMessage(known);
   const metadata = new Metadata();
   const details = toBinary(StatusSchema, sent);
   metadata.set(DETAILS_KEY, Buffer.from(details.buffer, details.byteOffset, details.byteLength));
-  return { code: sent.code, details: sent.message, metadata };
+  return { code: known.code, details: sent.message, metadata };
 }
 
 /** For streams whose messages fail one by one. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { status, type Metadata } from '@grpc/grpc-js';
 import {
   context,
@@ -81,7 +81,7 @@ export function startServerSpan(method: MethodTelemetry, metadata: Metadata): Ca
   return {
     span,
     context: trace.setSpan(parent, span),
-    traceId: isSpanContextValid(spanContext) ? spanContext.traceId : randomBytes(16).toString('hex'),
+    traceId: isSpanContextValid(spanContext) ? spanContext.traceId : randomUUID().replaceAll('-', ''),
   };
 }
 
