@@ -1,5 +1,5 @@
 import { STOP_ON_STDIN_END } from '#lib/lifecycle/process.ts';
-import type { Keys } from '../keys/make.ts';
+import type { Keys } from './make-keys.ts';
 import { portVariable, services } from './registry.ts';
 import type { ServicePorts, Settings } from './settings.ts';
 import { fromWhereCalled } from './settings.ts';

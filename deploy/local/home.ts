@@ -18,8 +18,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, readConfig } from '#lib/config/config.ts';
 import { masterKey, meshKey, operatorKey } from '#lib/config/shared.ts';
-import type { Keys, KeyVariable } from '../keys/make.ts';
-import { keysAsEnvironmentFile, keyVariables, makeKeys } from '../keys/make.ts';
+import type { Keys, KeyVariable } from './make-keys.ts';
+import { keysAsEnvironmentFile, keyVariables, makeKeys } from './make-keys.ts';
 import { errorCode, StartFailure } from './failure.ts';
 
 /** The folder of everything that a mesh on this machine keeps. */

@@ -122,7 +122,7 @@ export async function launchMesh(launch: Launch): Promise<Launched> {
     postgres: { kind: settings.databaseUrl === undefined ? 'embedded' : 'external', url: databaseUrl },
     events: { kind: events.kind, url: events.natsUrl ?? databaseUrl },
     apiKey: choice.keys.TELEGATE_OPERATOR_KEY,
-    tenant: DEFAULT_OPERATOR_TENANT,
+    tenant: settings.operatorTenant ?? DEFAULT_OPERATOR_TENANT,
   };
   writeMeshFile(meshFile, mesh);
   return {

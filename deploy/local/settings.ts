@@ -31,6 +31,10 @@ const shared = {
   masterKey: unsetAllowed(masterKey, 'unset: made once'),
   meshKey: unsetAllowed(meshKey, 'unset: made once'),
   operatorKey: unsetAllowed(operatorKey, 'unset: made once'),
+  operatorTenant: optionalText('TELEGATE_OPERATOR_TENANT', {
+    doc: "The tenant that the operator's key belongs to, a UUID.",
+    maxLength: 36,
+  }),
   telegramApiId: optionalText('TELEGRAM_API_ID', {
     doc: 'With TELEGRAM_API_HASH: your application at my.telegram.org.',
   }),

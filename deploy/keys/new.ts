@@ -1,3 +1,0 @@
-import { keysAsEnvironmentFile, makeKeys } from './make.ts';
-
-process.stdout.write(keysAsEnvironmentFile(makeKeys()));
