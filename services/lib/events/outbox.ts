@@ -4,7 +4,7 @@ import { currentTraceparent } from '../telemetry/spans.ts';
 /** A service includes outbox.sql in its migrations, and this in the types of its tables. */
 export interface OutboxTables {
   outbox: {
-    position: Generated<string>;
+    position: Generated<bigint>;
     event_id: string;
     subject: string;
     entity_id: string;
