@@ -69,7 +69,14 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   onStop('database', () => database.close());
   const bus = await openBus({ natsUrl: config.natsUrl, databaseUrl: url, log });
   onStop('events', () => bus.close());
-  const relay = startRelay({ database, url, schema: SCHEMA, bus, log, clock });
+  const relay = startRelay({
+    url,
+    schema: SCHEMA,
+    bus,
+    system: config.natsUrl === undefined ? 'postgresql' : 'nats',
+    log,
+    clock,
+  });
   onStop('relay', () => relay.stop());
 
   const pool: Pool = {
@@ -92,7 +99,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   const server = await serve({
     host: config.listenHost,
     port: config.grpcPort,
-    implementations: [poolRoutes(pool, createLeasing(pool, queue, hub), hub)],
+    implementations: [poolRoutes({ pool, leasing: createLeasing(pool, queue, hub), hub, onStop })],
     authenticate: createAuthenticator({
       meshKeys: meshKeys(config.meshKey),
       operatorKey: config.operatorKey,

@@ -6,10 +6,18 @@ import { leaseRoutes } from './leases/routes.ts';
 import type { NoticeHub } from './notices/hub.ts';
 import type { Pool } from './pool.ts';
 import { sessionRoutes } from './sessions/routes.ts';
-import { statusRoutes, type StatusWatch } from './status/routes.ts';
+import { statusRoutes } from './status/routes.ts';
+import { syncRoutes } from './sync/routes.ts';
 import { waitRoutes } from './waits/routes.ts';
 
-export function poolRoutes(pool: Pool, leasing: Leasing, hub: NoticeHub): Implementation {
+export interface PoolParts {
+  pool: Pool;
+  leasing: Leasing;
+  hub: NoticeHub;
+  onStop(name: string, stop: () => Promise<void> | void): void;
+}
+
+export function poolRoutes({ pool, leasing, hub, onStop }: PoolParts): Implementation {
   return implement(
     SessionPoolService,
     {
@@ -17,7 +25,8 @@ export function poolRoutes(pool: Pool, leasing: Leasing, hub: NoticeHub): Implem
       ...waitRoutes(pool),
       ...egressRoutes(pool),
       ...sessionRoutes(pool),
-      ...statusRoutes(pool),
+      ...statusRoutes(pool, { onStop }),
+      ...syncRoutes(),
     },
     {
       acquireLease: 'pool:lease',

@@ -23,7 +23,8 @@ export async function giveCredentials(
   } = lease;
   try {
     const credentials = await transaction(pool.database, async (trx) => {
-      const read = await readCredentials(trx, pool, { tenantId, sessionId, format });
+      const owner = { tenant_id: tenantId, session_id: sessionId };
+      const [read] = await readCredentials(trx, pool, [owner], [format]);
       await appendAudit(trx, [{ tenantId, subject, action: 'lease_credentials', sessionId, leaseId }]);
       return read;
     });

@@ -28,7 +28,7 @@ export async function renewLeases(
   const sane = named.filter(({ parts, fencingToken }) => parts && belongTogether(parts, fencingToken));
   if (sane.length === 0) return leases.map(() => undefined);
   const { rows } = await withRetry(() =>
-    sql<Renewal & { lease_id: string }>`
+    sql<Renewal & { lease_id: string; fencing_token: bigint; tenant_id: string }>`
       with wanted as (
         select distinct * from unnest(
           ${sane.map(({ parts }) => parts!.sessionId)}::bigint[],
@@ -47,10 +47,14 @@ export async function renewLeases(
       update slots set expire_time = clock_timestamp() + slots.ttl_ms * interval '1 ms'
       from locked
       where slots.session_id = locked.session_id and slots.lease_id = locked.lease_id
-      returning slots.session_id, slots.lease_id, slots.expire_time`.execute(pool.database.kysely),
+      returning slots.session_id, slots.lease_id, slots.fencing_token, slots.tenant_id, slots.expire_time`.execute(
+      pool.database.kysely,
+    ),
   );
   const renewed = new Map(rows.map((row) => [row.lease_id, row]));
-  return named.map(({ leaseId, fencingToken, parts }) =>
-    parts && belongTogether(parts, fencingToken) ? renewed.get(leaseId) : undefined,
-  );
+  // One batch may hold a good proof and a wrong one of the same lease.
+  return leases.map(({ leaseId, fencingToken, tenantId }) => {
+    const row = renewed.get(leaseId);
+    return row?.fencing_token === fencingToken && row.tenant_id === tenantId ? row : undefined;
+  });
 }
