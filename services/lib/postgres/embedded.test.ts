@@ -1,15 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from 'pg';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isAlive } from './embedded/process.ts';
+import { canEnter } from './embedded/user.ts';
 import { startEmbeddedPostgres, type EmbeddedOptions, type EmbeddedPostgres } from './embedded.ts';
 
 const log = pino({ level: 'silent' });
@@ -117,12 +118,16 @@ async function launchElsewhere(uid?: number): Promise<{ launcher: ChildProcess; 
     console.log(JSON.stringify({ url, pid }));
     setInterval(() => {}, 1000);`;
   const launcher = spawn(process.execPath, ['--input-type=module', '-e', program, dataDir], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     cwd: import.meta.dirname,
     uid,
     gid: uid,
   });
-  const [line] = (await once(createInterface(launcher.stdout), 'line')) as [string];
+  let complaint = '';
+  launcher.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+  const lines = createInterface(launcher.stdout);
+  const [line] = (await Promise.race([once(lines, 'line'), once(launcher, 'close')])) as unknown[];
+  if (typeof line !== 'string') throw new Error(complaint);
   return { launcher, ...(JSON.parse(line) as { url: string; pid: number }) };
 }
 
@@ -211,4 +216,19 @@ test('a cluster of another version, or without its password, is refused with wha
   await expect(start()).rejects.toThrow(/is of PostgreSQL 12, but \d+ is installed/);
   await rm(join(dataDir, 'password'));
   await expect(start()).rejects.toThrow(/password.*is missing: put it back, or start with a new folder/);
+});
+
+const nobody = { uid: 65_534, gid: 65_534, name: 'nobody' };
+const nobodyCanRunUs =
+  process.getuid?.() === 0 &&
+  [import.meta.dirname, dirname(process.execPath)].every((path) => canEnter(path, nobody));
+
+test.runIf(nobodyCanRunUs)('a folder of another user is refused with what to do', async () => {
+  const server = await start();
+  await server.stop();
+  await chmod(dataDir, 0o755);
+  const launched = launchElsewhere(nobody.uid);
+  await expect(launched).rejects.toThrow(
+    /can not use .*password \(EACCES\): its folder must belong to the user/,
+  );
 });

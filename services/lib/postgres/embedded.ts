@@ -43,6 +43,20 @@ const LAUNCH_ATTEMPTS = 5;
  * that a killed launcher left behind is stopped first; one whose launcher lives is left alone, and refused.
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  try {
+    return await start(options);
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error;
+    throw new EmbeddedPostgresError(
+      `PostgreSQL can not use ${path ?? options.dataDir} (${code}): its folder must belong to the user that runs it. ` +
+        'Run it as that user, or choose another folder.',
+      { cause: error },
+    );
+  }
+}
+
+async function start(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { log, durability = 'full' } = options;
   const say = (text: string) => {
     log.info({ kind: 'embedded_postgres' }, text);
@@ -88,7 +102,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   try {
     guard = await holdGuard(urlOf(port, 'postgres'));
     await createDatabase(urlOf(port, 'postgres'));
-    await writeFile(join(dataDir, 'port'), `${port}\n`);
+    await rememberPort(dataDir, port);
   } catch (error) {
     await stopOnce();
     throw error;
@@ -215,6 +229,12 @@ async function lastPort(dataDir: string): Promise<number> {
   const file = join(dataDir, 'port');
   const port = existsSync(file) ? Number(await readFile(file, 'utf8')) : 0;
   return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 0;
+}
+
+async function rememberPort(dataDir: string, port: number): Promise<void> {
+  const draft = join(dataDir, `port.${process.pid}`);
+  await writeFile(draft, `${port}\n`);
+  await rename(draft, join(dataDir, 'port'));
 }
 
 async function createDatabase(url: string): Promise<void> {
