@@ -33,7 +33,10 @@ const silent = { debug: () => {}, verbose: () => {}, info: () => {} };
 diag.setLogger({ ...silent, warn: complaint, error: complaint }, DiagLogLevel.WARN);
 
 beforeEach(() => exporter.reset());
-afterEach(() => expect(complaint).not.toHaveBeenCalled());
+afterEach(() => {
+  const [first] = complaint.mock.calls;
+  if (first) throw new Error(`a span was mistreated: ${first[0]}`);
+});
 afterAll(() => provider.shutdown());
 
 async function spansOf(count: number): Promise<ReadableSpan[]> {
