@@ -91,11 +91,18 @@ describe('Telethon', () => {
     expect(parseMaterial(file)).toEqual({ format: 'telethon-file', material });
   });
 
-  test('leaves out an address that is none', () => {
+  test.each([
+    'NULL, NULL',
+    `'', 443`,
+    `'a b', 443`,
+    `'149.154.167.51', 0`,
+    `'149.154.167.51', 65536`,
+    `'h', 'p'`,
+  ])('leaves out an address that is none: %s', (none) => {
     const file = databaseOf(
       telethonVersion,
       `${telethonTable})`,
-      `INSERT INTO sessions VALUES (2, NULL, NULL, x'${key}')`,
+      `INSERT INTO sessions VALUES (2, ${none}, x'${key}')`,
     );
     expect(parseMaterial(file).material).toEqual({ dataCenter: 2, authKey: patternKey });
   });

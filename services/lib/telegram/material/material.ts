@@ -57,7 +57,7 @@ export function faultOf(material: Material): string | undefined {
   return address && faultOfAddress(address);
 }
 
-function faultOfAddress({ host, port }: Address): string | undefined {
+export function faultOfAddress({ host, port }: Address): string | undefined {
   if (host.length > MAX_HOST_LENGTH || !(HOST_NAME.test(host) || IPV6.test(host)))
     return 'the server address is neither an IP address nor a host name';
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return 'the port is not a number from 1 to 65535';

@@ -1,6 +1,6 @@
 import { SessionMalformed } from './errors.ts';
 import type { Address, MaterialFormat } from './material.ts';
-import { MAX_HOST_LENGTH } from './material.ts';
+import { faultOfAddress } from './material.ts';
 import type { Row, Tables } from './sqlite-tables.ts';
 
 /** Both libraries keep one row, and read the first without looking for another. */
@@ -41,7 +41,7 @@ export function bigintIn(format: MaterialFormat, row: Row, column: string): bigi
 /** An address is only a hint, so one that is none is left out. */
 export function addressIn(row: Row): Address | undefined {
   const { server_address: host, port } = row;
-  if (typeof host !== 'string' || host === '' || host.length > MAX_HOST_LENGTH) return undefined;
-  if (typeof port !== 'bigint' || port < 1n || port > 65_535n) return undefined;
-  return { host, port: Number(port) };
+  if (typeof host !== 'string' || typeof port !== 'bigint') return undefined;
+  const address = { host, port: Number(port) };
+  return faultOfAddress(address) === undefined ? address : undefined;
 }
