@@ -21,9 +21,10 @@ export interface DatabaseOptions {
   connectTimeoutMs?: number;
   statementTimeoutMs?: number;
   idleInTransactionTimeoutMs?: number;
+  /** After this, a server that says nothing at all counts as gone; by default 5 s after the statement timeout. */
+  silenceTimeoutMs?: number;
 }
 
-/** How much longer than statement_timeout a silent server is waited for. */
 const SILENCE_MARGIN_MS = 5_000;
 
 export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables> {
@@ -32,7 +33,7 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
   const config = connectionConfig(options);
   const settings = {
     attributes: spanAttributes(options.url, options.schema),
-    silenceTimeoutMs: statementTimeoutMs + SILENCE_MARGIN_MS,
+    silenceTimeoutMs: options.silenceTimeoutMs ?? statementTimeoutMs + SILENCE_MARGIN_MS,
   };
   const pool = new Pool({
     ...config,

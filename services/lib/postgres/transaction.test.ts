@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestDatabase, expectNoLeaks, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { openDatabase, type Database } from './database.ts';
-import { CommitUnknown, DatabaseUnavailable } from './errors.ts';
+import { CommitUnknown, ConnectionLost, DatabaseUnavailable } from './errors.ts';
 import { transaction, withRetry } from './transaction.ts';
 
 interface Tables {
@@ -14,6 +14,8 @@ interface Tables {
 }
 
 const log = pino({ level: 'silent' });
+// Its processes can be suspended only here.
+const onThisMachine = process.env['TEST_DATABASE_URL'] === undefined;
 let at: TestDatabase;
 let db: Database<Tables>;
 
@@ -220,6 +222,32 @@ test('a server that hangs does not hold its callers for ever', async () => {
   await stuck.close();
   silent.close();
 });
+
+test.runIf(onThisMachine)(
+  'a server that falls silent in the middle is given up, and its connection with it',
+  async () => {
+    const hasty = openDatabase<Tables>({
+      url: at.url,
+      schema: 'public',
+      poolSize: 1,
+      applicationName: 'tests',
+      log,
+      silenceTimeoutMs: 200,
+    });
+    const client = await hasty.pool.connect();
+    const { rows } = await client.query('select pg_backend_pid() as pid');
+    client.release();
+    const pid = rows[0]?.pid as number;
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await expect(hasty.pool.query('select 1')).rejects.toBeInstanceOf(ConnectionLost);
+      expect((await hasty.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await hasty.close();
+  },
+);
 
 test('a single statement is run again on a new connection', async () => {
   let runs = 0;
