@@ -30,6 +30,7 @@ describe.each([
     let harness: Harness;
     let bus: EventBus;
     const relays: Relay[] = [];
+    const killAll: Array<() => Promise<void>> = [];
 
     beforeEach(async () => {
       harness = await startHarness(kind);
@@ -37,6 +38,7 @@ describe.each([
     });
 
     afterEach(async () => {
+      await Promise.all(killAll.splice(0).map((kill) => kill()));
       await Promise.all(relays.splice(0).map((one) => one.stop()));
       await harness.stop();
     });
@@ -45,6 +47,25 @@ describe.each([
       const started = startRelay({ url: harness.url, schema: APP_SCHEMA, bus: through, log });
       relays.push(started);
       return started;
+    }
+
+    function spawnFixture(name: string, env: Record<string, string> = {}) {
+      const script = fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+      const nats = harness.natsUrl ? { NATS_URL: harness.natsUrl } : {};
+      const child = spawn(process.execPath, [script], {
+        env: { PATH: process.env['PATH'], DATABASE_URL: harness.url, ...nats, ...env },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let said = '';
+      child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      const kill = async (): Promise<void> => {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        const gone = once(child, 'exit');
+        child.kill('SIGKILL');
+        await gone;
+      };
+      killAll.push(kill);
+      return { out: () => said, kill };
     }
 
     test('each event arrives once, as it was sent, when all is well', async () => {
@@ -203,18 +224,8 @@ describe.each([
     });
 
     test('of two relays one works; when its process is killed, the other takes over', async () => {
-      const script = fileURLToPath(new URL('fixtures/relay-process.ts', import.meta.url));
-      const child = spawn(process.execPath, [script], {
-        env: {
-          ...process.env,
-          DATABASE_URL: harness.url,
-          ...(harness.natsUrl ? { NATS_URL: harness.natsUrl } : {}),
-        },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      let said = '';
-      child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-      await vi.waitFor(() => expect(said).toContain('lock_taken'), { timeout: 10_000 });
+      const child = spawnFixture('relay-process.ts');
+      await vi.waitFor(() => expect(child.out()).toContain('lock_taken'), { timeout: 10_000 });
 
       const standby = relay();
       const seen = createSeen();
@@ -225,13 +236,25 @@ describe.each([
       expect(standby.active).toBe(false);
 
       await append(harness.database, events.slice(100, 150));
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
+      await child.kill();
       await append(harness.database, events.slice(150));
       await seen.waitFor(events);
       expect(standby.active).toBe(true);
       expectOrderWithinEntities(seen.events);
+    });
+
+    test('what many publish at the same time all arrives', async () => {
+      const seen = createSeen();
+      await bus.consume({ durable: 'many', subjects: SUBJECTS, handle: seen.handle });
+      const buses = [bus, await harness.openBus(), await harness.openBus()];
+      const events = manyEvents(300, 2).map((event) => ({ ...event, headers: {} }));
+      await Promise.all(
+        Array.from({ length: 60 }, (_, index) =>
+          buses[index % buses.length]!.publish(events.slice(index * 10, index * 10 + 10)),
+        ),
+      );
+      await seen.waitFor(events);
+      expect(seen.events).toHaveLength(events.length);
     });
 
     test('a durable goes on where it stopped, in another process', async () => {
@@ -267,6 +290,20 @@ describe.each([
       await seen.waitFor(events.slice(80));
       expectOrderWithinEntities(seen.events);
       expect(seen.events).toHaveLength(events.length);
+    });
+
+    test('a consumer whose process is killed is replaced, and what it held comes again, in order', async () => {
+      const child = spawnFixture('consumer-process.ts', { DURABLE: 'replaced' });
+      const events = manyEvents(4, 10).map((event) => ({ ...event, headers: {} }));
+      await bus.publish(events.slice(0, 20));
+      await vi.waitFor(() => expect(child.out().match(/given/g)).toHaveLength(4), { timeout: 10_000 });
+      const seen = createSeen();
+      await bus.consume({ durable: 'replaced', subjects: SUBJECTS, handle: seen.handle });
+      await child.kill();
+      await seen.waitFor(events.slice(0, 20));
+      await bus.publish(events.slice(20));
+      await seen.waitFor(events);
+      expectOrderWithinEntities(seen.events);
     });
 
     test('a new durable may begin with what comes next', async () => {

@@ -47,6 +47,7 @@ export function createLanes<D extends Delivery>(options: {
   concurrency: number;
   handle(event: BusEvent): Promise<void>;
   done(delivery: D): void;
+  failed(): void;
   clock: Clock;
   log: Logger;
 }): Lanes<D> {
@@ -77,6 +78,7 @@ export function createLanes<D extends Delivery>(options: {
     } catch (error) {
       lane.running = false;
       lane.attempts += 1;
+      options.failed();
       const retryMs = backoffMs(lane.attempts, RETRY);
       const fields = { durable, subject: head.event.subject, eventId: head.event.eventId };
       const { attempts } = lane;

@@ -1,6 +1,7 @@
 import { pause, within, type Clock } from '../lifecycle/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { ConsumeOptions, Consumer } from './bus.ts';
+import { createConsumerMeasures } from './consumer-metrics.ts';
 import { createLanes, type Delivery } from './lanes.ts';
 import { consumerConfig, nanoseconds, PIN_GROUP, STREAM } from './nats-stream.ts';
 import { placeOf, toEvent, type Wire, type WireMessage } from './nats-wire.ts';
@@ -48,11 +49,21 @@ export async function consumeFromNats(
     system: 'nats',
     concurrency,
     handle,
-    done: ({ reply }) => wire.publish(reply, '+ACK'),
+    done({ reply }) {
+      measures.handled();
+      wire.publish(reply, '+ACK');
+    },
+    failed: () => measures.failed(),
     clock,
     log,
   });
   let pin: string | undefined;
+  let pending = 0;
+  const measures = createConsumerMeasures(durable, () => ({
+    active: pin !== undefined,
+    inHand: lanes.size,
+    pending,
+  }));
 
   function receive(message: WireMessage): void {
     pin = message.header('Nats-Pin-Id') || pin;
@@ -66,6 +77,7 @@ export async function consumeFromNats(
       wire.publish(message.reply, '+TERM');
       return;
     }
+    pending = place.pending;
     lanes.push({ event, ...place, reply: message.reply });
   }
 
@@ -148,6 +160,7 @@ export async function consumeFromNats(
     await running;
     const unhandled = await lanes.stop(STOP_LIMIT_MS);
     beat.cancel();
+    measures.end();
     if (!wire.isUp()) return;
     for (const { reply } of unhandled) wire.publish(reply, '-NAK');
     // Lets another replica take over at once.

@@ -58,13 +58,20 @@ export function toEvent({ subject, payload, header }: WireMessage): BusEvent | u
   };
 }
 
-/** `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<stream sequence>.…` */
-export function placeOf({ reply }: WireMessage): { position: number; redelivered: boolean } | undefined {
+export interface Place {
+  position: number;
+  redelivered: boolean;
+  /** How many more the server has for this consumer. */
+  pending: number;
+}
+
+/**
+ * `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<stream sequence>.<consumer sequence>.<time>.<pending>`
+ */
+export function placeOf({ reply }: WireMessage): Place | undefined {
   const parts = reply.split('.');
   const offset = parts.length > 9 ? 6 : 4;
-  const delivered = Number(parts[offset]);
-  const position = Number(parts[offset + 1]);
-  return Number.isSafeInteger(position) && position > 0
-    ? { position, redelivered: delivered > 1 }
-    : undefined;
+  const [delivered, position, , , pending] = parts.slice(offset).map(Number);
+  if (!Number.isSafeInteger(position) || !position || delivered === undefined) return undefined;
+  return { position, redelivered: delivered > 1, pending: pending || 0 };
 }

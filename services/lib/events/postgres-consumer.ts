@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { pause, type Clock } from '../lifecycle/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { ConsumeOptions, Consumer } from './bus.ts';
+import { createConsumerMeasures } from './consumer-metrics.ts';
 import { createLanes, type Delivery, type Lanes } from './lanes.ts';
 import { holdLock } from './lock-holder.ts';
 import { positionOf, readEvents, registerConsumer, savePosition, toPattern } from './postgres-queries.ts';
@@ -33,6 +34,14 @@ export async function consumeFromPostgres(options: PostgresConsumerOptions): Pro
   const wake = (): void => wakeUp.resolve();
   wakeUps.add(wake);
 
+  let current: Lanes<Delivery> | undefined;
+  let pending = 0;
+  const measures = createConsumerMeasures(durable, () => ({
+    active: holder.held,
+    inHand: inHand(),
+    pending,
+  }));
+
   async function consumeWhileHeld(client: pg.Client, signal: AbortSignal): Promise<void> {
     await registerConsumer(client, { durable, startFrom, forgetAfterMs });
     let saved = await positionOf(client, durable);
@@ -43,12 +52,15 @@ export async function consumeFromPostgres(options: PostgresConsumerOptions): Pro
       system: 'postgresql',
       concurrency: options.concurrency ?? 16,
       handle: (event) => options.handle(event),
-      done: () => {
+      failed: () => measures.failed(),
+      done() {
+        measures.handled();
         if (lanes.size === MAX_IN_HAND / 2 - 1) wake();
       },
       clock,
       log,
     });
+    current = lanes;
     const save = async (): Promise<void> => {
       const position = handledUpTo(lanes, horizon);
       if (position > saved) await savePosition(client, durable, position);
@@ -63,6 +75,7 @@ export async function consumeFromPostgres(options: PostgresConsumerOptions): Pro
           const read = await readEvents(client, horizon, subjects);
           horizon = read.horizon;
           full = read.full;
+          pending = read.pending;
           for (const { position, event } of read.events) lanes.push({ event, position, redelivered: false });
         }
         if (clock.monotonic() - lastSaveAt >= SAVE_EVERY_MS) await save();
@@ -100,6 +113,7 @@ export async function consumeFromPostgres(options: PostgresConsumerOptions): Pro
   const stop = async (): Promise<void> => {
     await holder.stop();
     wakeUps.delete(wake);
+    measures.end();
   };
   return { stop: () => (stopped ??= stop()) };
 }

@@ -93,11 +93,14 @@ export interface EventsRead {
   horizon: number;
   /** There may be more right now. */
   full: boolean;
+  /** Roughly how many are still to be looked at. */
+  pending: number;
 }
 
 interface EventRow {
   horizon: bigint | null;
   looked_at: number;
+  newest: bigint | null;
   position: bigint | null;
   event_id: string;
   subject: string;
@@ -115,7 +118,7 @@ export async function readEvents(
 ): Promise<EventsRead> {
   const { rows } = await db.query<EventRow>(
     `with scanned as (select * from event where position > $1 order by position limit ${READ_ROWS})
-     select seen.horizon, seen.looked_at, matching.*
+     select seen.horizon, seen.looked_at, (select max(position) from event) as newest, matching.*
      from (select max(position) as horizon, count(*)::int as looked_at from scanned) seen
      left join (select * from scanned where subject ~ any ($2::text[])) matching on true
      order by matching.position`,
@@ -137,7 +140,8 @@ export async function readEvents(
         headers: row.headers,
       },
     }));
-  return { events, horizon, full };
+  const pending = Math.max(0, Number(rows[0]?.newest ?? 0) - horizon);
+  return { events, horizon, full, pending };
 }
 
 /** `telegate.v1.pool.*.added` and `telegate.v1.pool.>` as regular expressions. */
