@@ -38,7 +38,7 @@ export async function consumeFromPostgres(options: PostgresConsumerOptions): Pro
   let pending = 0;
   const measures = createConsumerMeasures(durable, () => ({
     active: holder.held,
-    inHand: inHand(),
+    inHand: current?.size ?? 0,
     pending,
   }));
 
