@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -185,18 +186,18 @@ describe('hostile and damaged files', () => {
       'a view named sessions',
       [
         `CREATE VIEW sessions AS SELECT 2 AS dc_id, 'h' AS server_address, 443 AS port,
-      randomblob(256) AS auth_key`,
+      x'${key}' AS auth_key`,
       ],
     ],
     [
       'a virtual table named sessions',
-      ['CREATE VIRTUAL TABLE sessions USING fts5(dc_id, server_address, port, auth_key)'],
+      ['CREATE VIRTUAL TABLE sessions USING fts5(dc_id, server_address, port, auth_key)', telethonSession],
     ],
     [
       'a generated key',
       [
         `CREATE TABLE sessions (dc_id integer primary key, server_address text, port integer,
-      auth_key blob GENERATED ALWAYS AS (zeroblob(256)) VIRTUAL)`,
+      auth_key blob GENERATED ALWAYS AS (x'${key}') VIRTUAL)`,
         'INSERT INTO sessions (dc_id) VALUES (2)',
       ],
     ],
@@ -358,6 +359,18 @@ describe('a file where it lies', () => {
     writer.exec('COMMIT');
     writer.close();
     expect(parseMaterialFile(path).material).toEqual(material);
+  });
+
+  test('left by a program that died in the middle of writing says so', () => {
+    const path = write('unfinished.session', telethon.render(material));
+    const dying = `const { DatabaseSync } = require('node:sqlite');
+      const database = new DatabaseSync(process.argv[1]);
+      database.exec("PRAGMA cache_size = 2; BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n " +
+        "WHERE i < 3000) INSERT INTO entities SELECT i, i, NULL, NULL, hex(zeroblob(100)), NULL FROM n");
+      process.reallyExit(0);`;
+    execFileSync(process.execPath, ['-e', dying, path]);
+    expect(() => parseMaterialFile(path)).toThrow(/stopped in the middle/);
+    expect(() => parseMaterialFile(path)).toThrow(expect.objectContaining({ locked: false }));
   });
 
   test('is never one behind a symbolic link, nor anything but a file', () => {
