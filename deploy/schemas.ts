@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { EVENTS_MIGRATIONS, EVENTS_SCHEMA } from '#lib/events/postgres.ts';
 
 /** A schema of the database and the folder of the migrations that make it. */
 export interface SchemaFolder {
@@ -23,8 +24,8 @@ export function serviceSchemas(): SchemaFolder[] {
 
 /** Where events wait for their consumers when they travel through PostgreSQL. */
 export const eventsSchema: SchemaFolder = {
-  schema: 'events',
-  folder: fileURLToPath(new URL('services/lib/events/migrations', root)),
+  schema: EVENTS_SCHEMA,
+  folder: EVENTS_MIGRATIONS,
 };
 
 /** Every schema that a deployment needs: the events' own only when there is no NATS. */

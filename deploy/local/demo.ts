@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { systemClock } from '#lib/lifecycle/clock.ts';
+import { connect } from '#lib/rpc/client.ts';
+import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
+import { leaseTour, meshIsReady } from './demo-leases.ts';
+import { describe, startTour } from './demo-tour.ts';
+import { messageOf } from './failure.ts';
+import type { MeshFile } from './mesh-file.ts';
+import { readMeshFile } from './mesh-file.ts';
+import { fromWhereCalled } from './settings.ts';
+
+const HELP = `npm run demo: a tour of a running mesh, a line a step; exit 0 only if all steps held.
+
+  --mesh-file PATH  where the mesh wrote its endpoints and key (default: .telegate/mesh.json)
+  --help            this text
+
+It imports two made-up sessions, uses them and deletes them again; other sessions are not touched.
+`;
+
+const EXIT_FAILURE = 1;
+const EXIT_MISUSE = 2;
+/** No call of the tour takes long; a mesh that hangs fails the step. */
+const DEADLINE_MS = 10_000;
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function misuse(text: string): number {
+  process.stderr.write(`${text}\n`);
+  return EXIT_MISUSE;
+}
+
+async function main(): Promise<number> {
+  let path: string;
+  try {
+    const { values } = parseArgs({
+      options: { 'mesh-file': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    });
+    if (values.help === true) {
+      say(HELP);
+      return 0;
+    }
+    path = meshPath(values['mesh-file']);
+  } catch (error) {
+    return misuse(`${messageOf(error)}. See: npm run demo -- --help`);
+  }
+  const mesh = readMeshFile(path);
+  const pool = mesh?.endpoints['session_pool'];
+  if (!mesh || !pool)
+    return misuse(
+      `No mesh runs here: there is no ${path}. Start one in another terminal with npm start, or name its file: npm run demo -- --mesh-file PATH`,
+    );
+  return visit(mesh, pool);
+}
+
+function meshPath(named: string | undefined): string {
+  if (named !== undefined) return fromWhereCalled(named, process.env);
+  const home = process.env['TELEGATE_HOME'];
+  return join(home === undefined ? '.telegate' : fromWhereCalled(home, process.env), 'mesh.json');
+}
+
+async function visit(mesh: MeshFile, endpoint: { grpc: string; admin: string }): Promise<number> {
+  const clock = systemClock;
+  const tour = startTour({ clock, say });
+  const pool = connect(SessionPoolService, {
+    address: endpoint.grpc,
+    apiKey: mesh.apiKey,
+    defaultDeadlineMs: DEADLINE_MS,
+  });
+  // Open calls end, the step at hand fails, and what was made is deleted.
+  const interrupted = Promise.withResolvers<never>();
+  interrupted.promise.catch(() => {});
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => interrupted.reject(new Error(`stopped by ${signal}`)));
+  let held = false;
+  try {
+    const steps = async (): Promise<void> => {
+      await meshIsReady(tour, endpoint.admin);
+      await leaseTour({ tour, pool, clock, name: `demo-${randomBytes(4).toString('hex')}` });
+    };
+    await Promise.race([steps(), interrupted.promise]);
+    held = true;
+  } catch (error) {
+    say(`\nThe tour ended early: ${describe(error)}`);
+  }
+  const tidied = await tour.tidyUp();
+  pool.close();
+  if (held && tidied) say('\nEvery step held.');
+  return held && tidied ? 0 : EXIT_FAILURE;
+}
+
+process.exit(await main());
