@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseMaterial, parseMaterialFile, renderMaterial } from './detect.ts';
 import { authKeyId } from './fingerprint.ts';
 import type { Material } from './material.ts';
@@ -19,8 +19,7 @@ const missing =
     ? undefined
     : (probe.error?.message ?? probe.stderr.trim().split('\n').at(-1) ?? 'it failed');
 
-const folder = mkdtempSync(join(tmpdir(), 'telegate-foreign-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let folder: string;
 
 function ask(request: Record<string, unknown>): unknown {
   const { status, stdout, stderr } = spawnSync(python, [script], {
