@@ -132,7 +132,7 @@ export function sessionId(
 ): bigint {
   if (value === 0n && !options.optional) refuse(violations, field, 'is missing; send the id of a session');
   else if (value < 0n || value > LARGEST_ID)
-    refuse(violations, field, 'is not the id of a session; ids are positive');
+    refuse(violations, field, 'is not the id of a session; send it as it was given');
   return value;
 }
 
