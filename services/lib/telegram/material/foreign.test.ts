@@ -61,6 +61,11 @@ const reason =
   missing === undefined ? '' : ` (skipped: ${python}: ${missing}; see requirements-sessions.txt)`;
 
 describe.skipIf(missing !== undefined)(`Telethon and Pyrogram${reason}`, () => {
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'telegate-foreign-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
   test('what they write is read, and the strings are written alike byte for byte', () => {
     const written = ask({ action: 'write', session }) as Record<string, string>;
     const telethon: Material = { dataCenter: 4, authKey, address: { host, port: 443 } };
