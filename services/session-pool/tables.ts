@@ -37,6 +37,7 @@ export interface PoolTables extends OutboxTables {
     subject: string | null;
     credentials: boolean | null;
     ttl_ms: number | null;
+    file_quarantine_ms: number | null;
     acquire_time: Date | null;
     expire_time: Date | null;
     drain_time: Date | null;

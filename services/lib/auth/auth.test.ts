@@ -6,7 +6,7 @@ import { createFakeClock } from '#lib/lifecycle/clock-fake.ts';
 import { createAuthenticator, DEFAULT_OPERATOR_TENANT, type Authenticated } from './authenticate.ts';
 import { createMeshTokenSource, createMeshTokenVerifier, meshKeys, signMeshToken } from './mesh-token.ts';
 import { scopes, servicePrincipal, type Principal, type Scope } from './principal.ts';
-import { hasScope, requireAccess } from './scopes.ts';
+import { EDGE_SERVICE, hasScope, requireAccess } from './scopes.ts';
 
 const caller: Principal = {
   tenantId: 'tenant-a',
@@ -170,6 +170,7 @@ test('credentials of other kinds go to whoever knows them', async () => {
 test('mesh is asked of who calls, not of whom the call is for', () => {
   expect(hasScope(caller, 'mesh')).toBe(false);
   expect(hasScope({ ...caller, via: 'messaging' }, 'mesh')).toBe(true);
+  expect(hasScope({ ...caller, via: EDGE_SERVICE }, 'mesh')).toBe(false);
   expect(hasScope(servicePrincipal('relay', 't'), 'mesh')).toBe(true);
   expect(hasScope({ ...caller, scopes: new Set(scopes) }, 'mesh')).toBe(false);
 });

@@ -7,13 +7,20 @@ import type { Principal, Scope } from './principal.ts';
  */
 export type Access = Scope | 'public' | 'authenticated' | 'operator';
 
+/** The service that carries calls from outside into the mesh: what it carries is not a call of the mesh. */
+export const EDGE_SERVICE = 'gateway';
+
 /**
  * `mesh` asks who makes the call, not for whom: a service that carries a user's call passes with the
- * user's principal, and the user, who has no mesh token, does not.
+ * user's principal, and the user, who has no mesh token or comes through the edge, does not.
  */
 export function hasScope(principal: Principal, scope: Scope): boolean {
-  if (scope === 'mesh') return principal.via !== undefined || isServiceOfTheMesh(principal);
+  if (scope === 'mesh') return isCarriedInside(principal) || isServiceOfTheMesh(principal);
   return principal.scopes.has(scope);
+}
+
+function isCarriedInside({ via }: Principal): boolean {
+  return via !== undefined && via !== EDGE_SERVICE;
 }
 
 function isServiceOfTheMesh(principal: Principal): boolean {

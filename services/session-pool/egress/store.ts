@@ -20,6 +20,9 @@ interface ClaimRow {
   environment: string | null;
   granted: boolean;
   living: boolean;
+  holder: string | null;
+  expire_time: Date | null;
+  by_file: boolean;
   claim_process: string | null;
   claim_expire_time: Date | null;
 }
@@ -54,6 +57,7 @@ export async function claimEgress(
       judged as materialized (
         select slots.session_id, wanted.lease_id, slots.claim_process, slots.claim_expire_time,
           slots.lease_id = wanted.lease_id and slots.fencing_token = wanted.fencing_token as living,
+          slots.file_quarantine_ms is not null as by_file, slots.holder, slots.expire_time,
           slots.claim_process is null or slots.claim_process = ${processId}
             or slots.claim_expire_time <= clock.at as unclaimed
         from slots join wanted using (session_id), clock
@@ -64,6 +68,7 @@ export async function claimEgress(
           claim_expire_time = clock.at + ${CLAIM_TTL_MS} * interval '1 ms'
         from judged, clock
         where slots.session_id = judged.session_id and judged.living and judged.unclaimed
+          and not judged.by_file
         returning slots.session_id
       )
       select judged.*, coalesce(judged.living, false) as living,
@@ -79,6 +84,11 @@ function outcomeOf(lease: ClaimedLease, row: ClaimRow | undefined): ClaimOutcome
   if (!row?.living) return { kind: 'refused', lease, error: new LeaseLostError(lease.leaseId, sessionId) };
   if (row.granted)
     return { kind: 'claimed', lease, sessionId: row.session_id, environment: row.environment ?? '' };
+  // Whoever opened the session's file holds its socket outside the mesh.
+  if (row.by_file) {
+    const error = new EgressClaimed(row.session_id, row.holder ?? '', row.expire_time ?? new Date(0));
+    return { kind: 'refused', lease, error };
+  }
   const error = new EgressClaimed(
     row.session_id,
     row.claim_process ?? '',

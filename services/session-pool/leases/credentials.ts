@@ -59,6 +59,7 @@ export async function giveCredentialsAgain(
     event_sequence: 0n,
     holder: lease.holder,
     credentials: true,
+    file_quarantine_ms: null,
     ttl_ms: Number(lease.ttl!.seconds) * 1_000 + lease.ttl!.nanos / 1_000_000,
     acquire_time: timestampDate(lease.acquireTime!),
     expire_time: timestampDate(lease.expireTime!),

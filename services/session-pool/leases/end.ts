@@ -31,7 +31,8 @@ export interface EndedLease {
 /**
  * Ends the leases on these sessions, writes their events and tells the streams. The caller holds the slots'
  * locks (lockSlots) and has decided. A key that was handed out may still be in use after any end but its
- * holder's own release: then the session goes to quarantine.
+ * holder's own release: then the session goes to quarantine, for the time given here, or for a file's holder
+ * the time that was agreed when the lease was granted.
  */
 export async function endLeases(
   trx: PoolTransaction,
@@ -44,24 +45,28 @@ export async function endLeases(
   const { rows } = await sql<EndedLease>`
     with before as materialized (
       select session_id, lease_id, holder, credentials, expire_time,
-        credentials and ${suspect}::boolean as quarantines
+        case when ${suspect}::boolean and credentials then ${quarantineMs}::integer
+          when ${suspect}::boolean then nullif(file_quarantine_ms, 0) end as quarantine_ms
       from slots
       where session_id = any(${sessionIds}::bigint[]) and lease_id is not null
     )
     update slots set
       lease_id = null, holder = null, subject = null, credentials = null, ttl_ms = null,
+      file_quarantine_ms = null,
       acquire_time = null, expire_time = null, drain_time = null,
       last_used_time = clock_timestamp(),
-      event_sequence = slots.event_sequence + case when before.quarantines then 2 else 1 end,
+      event_sequence = slots.event_sequence + case when before.quarantine_ms is null then 1 else 2 end,
       quarantine_end_time = case
-        when before.quarantines then clock_timestamp() + ${quarantineMs} * interval '1 ms'
-        else slots.quarantine_end_time end
+        when before.quarantine_ms is null then slots.quarantine_end_time
+        else clock_timestamp() + before.quarantine_ms * interval '1 ms' end
     from before
     where slots.session_id = before.session_id
     returning slots.session_id, slots.tenant_id, slots.fencing_token, slots.event_sequence,
       slots.last_used_time as occur_time, before.lease_id, before.holder, before.credentials,
       before.expire_time,
-      case when before.quarantines then slots.quarantine_end_time end as quarantine_end_time`.execute(trx);
+      case when before.quarantine_ms is not null then slots.quarantine_end_time end as quarantine_end_time`.execute(
+    trx,
+  );
   await appendEvents(
     trx,
     rows.flatMap((row) => endEvents(row, end)),

@@ -19,14 +19,15 @@ const grantable: RawBuilder<SqlBool> = sql<SqlBool>`(
 
 /** The sessions of a tenant that fit a selector, whatever they are doing. */
 export function fits(tenantId: string, selector: Selector): RawBuilder<SqlBool> {
-  const { sessionId, name, labels } = selector;
+  const { sessionId, name, labels, hasFile = false } = selector;
   const conditions = [sql<SqlBool>`slots.tenant_id = ${tenantId}::uuid`];
   if (sessionId !== null) conditions.push(sql`slots.session_id = ${sessionId}`);
-  if (name !== null || Object.keys(labels).length > 0)
+  if (name !== null || hasFile || Object.keys(labels).length > 0)
     conditions.push(sql`exists (
       select from sessions
       where sessions.session_id = slots.session_id
         and (${name}::text is null or sessions.name = ${name})
+        and (sessions.has_file or not ${hasFile}::boolean)
         and sessions.labels @> ${JSON.stringify(labels)}::jsonb)`);
   return sql`(${sql.join(conditions, sql` and `)})`;
 }
@@ -91,8 +92,9 @@ export async function grantLeases(
         ${column((request) => request.holder)}::text[],
         ${column((request) => request.subject)}::text[],
         ${column((request) => request.ttlMs)}::integer[],
-        ${column((request) => request.credentials !== undefined)}::boolean[]
-      ) with ordinality as wanted (session_id, holder, subject, ttl_ms, credentials, ordinal)
+        ${column((request) => request.credentials !== undefined)}::boolean[],
+        ${column((request) => request.fileQuarantineMs ?? null)}::integer[]
+      ) with ordinality as wanted (session_id, holder, subject, ttl_ms, credentials, file_quarantine_ms, ordinal)
     )
     update slots set
       fencing_token = greatest(slots.fencing_token + 1, installation.epoch::bigint << 40),
@@ -100,15 +102,15 @@ export async function grantLeases(
         slots.session_id, greatest(slots.fencing_token + 1, installation.epoch::bigint << 40), clock.at),
       event_sequence = slots.event_sequence + 1,
       holder = wanted.holder, subject = wanted.subject, credentials = wanted.credentials,
-      ttl_ms = wanted.ttl_ms, acquire_time = clock.at, last_used_time = clock.at,
+      ttl_ms = wanted.ttl_ms, file_quarantine_ms = wanted.file_quarantine_ms, acquire_time = clock.at, last_used_time = clock.at,
       expire_time = clock.at + wanted.ttl_ms * interval '1 ms',
       drain_time = null, claim_process = null, claim_token = null, claim_expire_time = null,
       quarantine_end_time = null
     from wanted, clock, installation, sessions
     where slots.session_id = wanted.session_id and sessions.session_id = wanted.session_id and ${grantable}
     returning slots.session_id, slots.tenant_id, slots.lease_id, slots.fencing_token, slots.event_sequence,
-      slots.holder, slots.credentials, slots.ttl_ms, slots.acquire_time, slots.expire_time,
-      sessions.name as session_name, sessions.environment, wanted.ordinal`.execute(trx);
+      slots.holder, slots.credentials, slots.ttl_ms, slots.file_quarantine_ms, slots.acquire_time,
+      slots.expire_time, sessions.name as session_name, sessions.environment, wanted.ordinal`.execute(trx);
   for (const row of rows) granted.set(grants[Number(row.ordinal) - 1]!.request, row);
   await appendEvents(
     trx,

@@ -9,7 +9,7 @@ import { acquireLeases, type AcquireOutcome } from './acquire.ts';
 import { giveCredentials, giveCredentialsAgain } from './credentials.ts';
 import { leaseMessage, type LeaseRequest } from './model.ts';
 import { refusalOf } from './refusal.ts';
-import { releaseLeases } from './release.ts';
+import { releaseLeases, type Releasable } from './release.ts';
 import { renewLeases, type HeldLease, type Renewal } from './renew.ts';
 
 /** How long the first renewal of a batch waits for others: a renewal is in no hurry, and a commit is not free. */
@@ -42,7 +42,7 @@ export interface Leasing {
   /** Many that one caller named together. */
   renewAll(leases: readonly HeldLease[]): Promise<readonly (Renewal | undefined)[]>;
   /** True when this ended it, false when it had ended before; throws when the token is not its own. */
-  release(lease: HeldLease): Promise<boolean>;
+  release(lease: Releasable): Promise<boolean>;
 }
 
 export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing {
@@ -56,7 +56,7 @@ export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing
   });
   const releases = createBatcher({
     name: 'pool.release',
-    run: (leases: readonly HeldLease[]) => releaseLeases(pool, leases),
+    run: (leases: readonly Releasable[]) => releaseLeases(pool, leases),
     maxItems: REQUESTS_A_BATCH,
     gatherMs: 0,
     clock,
@@ -110,7 +110,7 @@ export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing
         if (outcome.error instanceof LeaseLostError) metrics().stale.add(1);
         throw outcome.error;
       }
-      if (outcome.kind === 'ended') hub.tellEnded(lease.leaseId);
+      if (outcome.kind === 'ended') hub.tellEnded(outcome.leaseId);
       return outcome.kind === 'ended';
     },
   };

@@ -13,6 +13,7 @@ export const DEFAULT_TTL_MS = 30_000;
 export const MIN_TTL_MS = 5_000;
 export const MAX_TTL_MS = 3_600_000;
 export const MAX_WAIT_MS = 3_600_000;
+export const MAX_FILE_QUARANTINE_MS = 86_400_000;
 
 /** What a caller wants of a session; null and empty mean any. */
 export interface Selector {
@@ -20,26 +21,31 @@ export interface Selector {
   readonly name: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly forMethod: string;
+  /** Only sessions that a file of the session folder holds. */
+  readonly hasFile?: boolean;
 }
 
 /** Equal for selectors that want the same. */
-export function selectorKey({ sessionId, name, labels, forMethod }: Selector): string {
+export function selectorKey({ sessionId, name, labels, forMethod, hasFile = false }: Selector): string {
   const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([sessionId === null ? null : String(sessionId), name, sorted, forMethod]);
+  const wanted = [sessionId === null ? null : String(sessionId), name, sorted, forMethod];
+  return JSON.stringify(hasFile ? [...wanted, true] : wanted);
 }
 
 export function selectorFromKey(key: string): Selector {
-  const [sessionId, name, labels, forMethod] = JSON.parse(key) as [
+  const [sessionId, name, labels, forMethod, hasFile] = JSON.parse(key) as [
     string | null,
     string | null,
     [string, string][],
     string,
+    true?,
   ];
   return {
     sessionId: sessionId === null ? null : BigInt(sessionId),
     name,
     labels: Object.fromEntries(labels),
     forMethod,
+    ...(hasFile ? { hasFile } : {}),
   };
 }
 
@@ -52,6 +58,11 @@ export interface LeaseRequest {
   readonly selector: Selector;
   /** The form of the key; absent when the key stays in the mesh. */
   readonly credentials?: SessionFormat;
+  /**
+   * Set when the holder opens the session's file by itself: how long the session is kept back when such a
+   * lease ends otherwise than by its holder's release.
+   */
+  readonly fileQuarantineMs?: number;
   readonly replay?: ReplayKey;
   /** The caller's span, so that the events of the grant belong to its trace. */
   readonly traceparent?: string;
@@ -69,6 +80,8 @@ export interface GrantedLease {
   holder: string;
   credentials: boolean;
   ttl_ms: number;
+  /** Set for leases whose holder opens the session's file. */
+  file_quarantine_ms: number | null;
   acquire_time: Date;
   expire_time: Date;
   drain_time?: Date | null;
@@ -84,11 +97,16 @@ export function leaseMessage(granted: GrantedLease, credentials?: SessionCredent
     expireTime: timestampFromDate(granted.expire_time),
     acquireTime: timestampFromDate(granted.acquire_time),
     holder: granted.holder,
-    access: granted.credentials ? LeaseAccess.CREDENTIALS : LeaseAccess.MEDIATED,
+    access: accessOf(granted),
     environment: granted.environment,
     ...(granted.drain_time ? { drainTime: timestampFromDate(granted.drain_time) } : {}),
     ...(credentials ? { credentials } : {}),
   });
+}
+
+function accessOf({ credentials, file_quarantine_ms }: GrantedLease): LeaseAccess {
+  if (credentials) return LeaseAccess.CREDENTIALS;
+  return file_quarantine_ms === null ? LeaseAccess.MEDIATED : LeaseAccess.FILE;
 }
 
 /** What a lease's id says: see lease_uuid in the migrations. */

@@ -8,7 +8,7 @@ type ListedLease = GrantedLease;
 
 const columns = sql`
   slots.session_id, slots.tenant_id, slots.lease_id, 0::bigint as fencing_token, slots.event_sequence,
-  slots.holder, slots.credentials, slots.ttl_ms, slots.acquire_time, slots.expire_time, slots.drain_time,
+  slots.holder, slots.credentials, slots.ttl_ms, slots.file_quarantine_ms, slots.acquire_time, slots.expire_time, slots.drain_time,
   sessions.name as session_name, sessions.environment`;
 
 export async function readLease(

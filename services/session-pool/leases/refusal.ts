@@ -22,7 +22,7 @@ export async function refusalOf(pool: Pool, request: LeaseRequest): Promise<Doma
   if (selector.sessionId !== null || selector.name !== null) {
     const { rows } = await sql<Named>`
       select session_id, condition, holder, expire_time from slots
-      where ${fits(tenantId, { ...selector, labels: {} })}`.execute(kysely);
+      where ${fits(tenantId, { ...selector, labels: {}, hasFile: false })}`.execute(kysely);
     const [named] = rows;
     if (!named) return new NotFound('session', selector.name ?? String(selector.sessionId));
     if (named.condition !== CONDITION.USABLE)

@@ -2,6 +2,7 @@ import { LeaseAccess, SessionFormat, type LeaseProof } from '#gen/telegate/sessi
 import {
   AcquireLeaseRequestSchema,
   type AcquireLeaseRequest,
+  type ReleaseLeaseRequest,
 } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import type { Principal } from '#lib/auth/principal.ts';
 import { requireScope } from '#lib/auth/scopes.ts';
@@ -19,15 +20,18 @@ import {
   sessionNameWanted,
   text,
   throwIfAny,
+  uuid,
 } from '../validate.ts';
 import {
   DEFAULT_TTL_MS,
+  MAX_FILE_QUARANTINE_MS,
   MAX_TTL_MS,
   MAX_WAIT_MS,
   MIN_TTL_MS,
   type LeaseRequest,
   type Selector,
 } from './model.ts';
+import type { Releasable } from './release.ts';
 import type { HeldLease } from './renew.ts';
 
 const FORMATS = [
@@ -37,7 +41,12 @@ const FORMATS = [
   SessionFormat.TELETHON_FILE,
   SessionFormat.PYROGRAM_STRING,
 ] as const;
-const ACCESSES = [LeaseAccess.UNSPECIFIED, LeaseAccess.MEDIATED, LeaseAccess.CREDENTIALS] as const;
+const ACCESSES = [
+  LeaseAccess.UNSPECIFIED,
+  LeaseAccess.MEDIATED,
+  LeaseAccess.CREDENTIALS,
+  LeaseAccess.FILE,
+] as const;
 
 export interface AcquireIntent {
   request: LeaseRequest;
@@ -47,7 +56,7 @@ export interface AcquireIntent {
 /** What the caller wants, checked; every fault at once. */
 export function readAcquire(message: AcquireLeaseRequest, principal: Principal): AcquireIntent {
   const violations: FieldViolation[] = [];
-  const access = oneOf(violations, 'access', message.access, ACCESSES, 'send MEDIATED or CREDENTIALS');
+  const access = oneOf(violations, 'access', message.access, ACCESSES, 'send MEDIATED, CREDENTIALS or FILE');
   const format = oneOf(
     violations,
     'credentials_format',
@@ -56,6 +65,17 @@ export function readAcquire(message: AcquireLeaseRequest, principal: Principal):
     'send one of the formats of SessionFormat',
   );
   const holder = text(violations, 'holder', message.holder, { max: 128 });
+  const byFile = access === LeaseAccess.FILE;
+  const quarantineMs = durationMs(violations, 'file_quarantine', message.fileQuarantine, {
+    minMs: 0,
+    maxMs: MAX_FILE_QUARANTINE_MS,
+    absentMs: 0,
+  });
+  if (quarantineMs > 0 && !byFile)
+    violations.push({
+      field: 'file_quarantine',
+      description: 'is for LEASE_ACCESS_FILE alone; leave it out',
+    });
   const request: LeaseRequest = {
     tenantId: principal.tenantId,
     subject: principal.subject,
@@ -65,8 +85,9 @@ export function readAcquire(message: AcquireLeaseRequest, principal: Principal):
       maxMs: MAX_TTL_MS,
       absentMs: DEFAULT_TTL_MS,
     }),
-    selector: readSelector(violations, message.selector),
+    selector: { ...readSelector(violations, message.selector), ...(byFile ? { hasFile: true } : {}) },
     credentials: access === LeaseAccess.CREDENTIALS ? format || SessionFormat.TELETHON_STRING : undefined,
+    ...(byFile ? { fileQuarantineMs: quarantineMs } : {}),
     replay: replayKey(
       principal,
       'AcquireLease',
@@ -101,4 +122,23 @@ export function readHeldLease(field: string, proof: LeaseProof | undefined, prin
   const { leaseId, fencingToken } = leaseProof(violations, field, proof);
   throwIfAny(violations);
   return { tenantId: principal.tenantId, leaseId, fencingToken };
+}
+
+/** The lease to end, by its proof or as the caller's own on a session's file. */
+export function readReleasable(message: ReleaseLeaseRequest, principal: Principal): Releasable {
+  const { lease, fileLease } = message;
+  if (!fileLease) return readHeldLease('lease', lease, principal);
+  const violations: FieldViolation[] = [];
+  if (lease)
+    violations.push({ field: 'file_lease', description: 'is sent beside lease; send one of the two' });
+  const releasable = {
+    tenantId: principal.tenantId,
+    subject: principal.subject,
+    sessionId: sessionId(violations, 'file_lease.session_id', fileLease.sessionId),
+    ...(fileLease.leaseId === ''
+      ? {}
+      : { leaseId: uuid(violations, 'file_lease.lease_id', fileLease.leaseId) }),
+  };
+  throwIfAny(violations);
+  return releasable;
 }

@@ -11,7 +11,7 @@ import type { Leasing } from './leasing.ts';
 import { manageLeases } from './manage-stream.ts';
 import { leaseMessage } from './model.ts';
 import { listLeases, readLease } from './read.ts';
-import { readAcquire, readHeldLease } from './requests.ts';
+import { readAcquire, readReleasable } from './requests.ts';
 import { revokeLease } from './revoke.ts';
 
 /** What a wait leaves of the call's time, so that its end is a typed answer and not a passed deadline. */
@@ -39,8 +39,8 @@ export function leaseRoutes(
     holdLease: holdLease(pool, leasing, hub),
     manageLeases: manageLeases(pool, leasing, hub),
 
-    async releaseLease({ lease }, { principal }) {
-      return { endedNow: await leasing.release(readHeldLease('lease', lease, principal)) };
+    async releaseLease(message, { principal }) {
+      return { endedNow: await leasing.release(readReleasable(message, principal)) };
     },
 
     async revokeLease(message, { principal }) {

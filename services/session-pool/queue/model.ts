@@ -18,17 +18,19 @@ export interface RequestRow {
   holder: string;
   ttlMs: number;
   credentials?: SessionFormat;
+  fileQuarantineMs?: number;
   replay?: { principal: string; method: string; requestId: string; bodyHash: string };
   traceparent?: string;
 }
 
 export function requestToRow(request: LeaseRequest): RequestRow {
-  const { subject, holder, ttlMs, credentials, replay, traceparent } = request;
+  const { subject, holder, ttlMs, credentials, fileQuarantineMs, replay, traceparent } = request;
   return {
     subject,
     holder,
     ttlMs,
     credentials,
+    fileQuarantineMs,
     traceparent,
     ...(replay ? { replay: { ...replay, bodyHash: Buffer.from(replay.bodyHash).toString('hex') } } : {}),
   };
@@ -74,6 +76,7 @@ export function resultToRow(result: WaiterResult): ResultRow {
           holder: lease.holder,
           credentials: lease.credentials,
           ttl_ms: lease.ttl_ms,
+          file_quarantine_ms: lease.file_quarantine_ms,
           session_id: String(lease.session_id),
           fencing_token: String(lease.fencing_token),
           event_sequence: String(lease.event_sequence),

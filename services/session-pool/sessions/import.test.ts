@@ -8,6 +8,8 @@ import { parseMaterial, renderMaterial } from '#lib/telegram/material/detect.ts'
 import { fieldsOf, reasonOf, refusal, sessionCalls } from './test-calls.ts';
 import {
   callOf,
+  collide,
+  CONNECTIONS,
   eventNames,
   eventsOf,
   meshCallOf,
@@ -113,6 +115,17 @@ describe('import', () => {
     expect(foreign.message).not.toContain('mine');
   });
 
+  test('SESSION_DUPLICATE also when the name is taken by yet another', async () => {
+    const ctx = callOf(newTenant());
+    await calls.bringIn(ctx, { name: 'one' });
+    const material = telethonString();
+    await calls.bringIn(ctx, { name: 'two', material });
+    expect(await refusal(calls.bringIn(ctx, { name: 'one', material }))).toMatchObject({
+      reason: ErrorReason.SESSION_DUPLICATE,
+      metadata: { session_name: 'two' },
+    });
+  });
+
   test('ALREADY_EXISTS for a name of the tenant; another tenant may use it', async () => {
     const ctx = callOf(newTenant());
     await calls.bringIn(ctx, { name: 'desk' });
@@ -195,7 +208,9 @@ describe('import with a request id', () => {
   test('ten at once make one session', async () => {
     const ctx = callOf(newTenant());
     const request = body();
-    const sessions = await Promise.all(Array.from({ length: 10 }, () => calls.bringIn(ctx, request)));
+    const sessions = await collide(pool, 'sessions', CONNECTIONS, () =>
+      Promise.all(Array.from({ length: 10 }, () => calls.bringIn(ctx, request))),
+    );
     expect(new Set(sessions.map(({ sessionId }) => sessionId)).size).toBe(1);
     expect((await calls.list(ctx)).sessions).toHaveLength(1);
     expect(await eventNames(pool, sessions[0]!.sessionId)).toEqual(['sessionAdded']);
@@ -204,10 +219,12 @@ describe('import with a request id', () => {
   test('of two bodies at once with one id, one is refused', async () => {
     const ctx = callOf(newTenant());
     const { requestId } = body();
-    const outcomes = await Promise.allSettled([
-      calls.bringIn(ctx, { ...body(), requestId }),
-      calls.bringIn(ctx, { ...body(), requestId }),
-    ]);
+    const outcomes = await collide(pool, 'replays', 2, () =>
+      Promise.allSettled([
+        calls.bringIn(ctx, { ...body(), requestId }),
+        calls.bringIn(ctx, { ...body(), requestId }),
+      ]),
+    );
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
     expect(refused.map(({ reason }) => (reason as DomainError).reason)).toEqual([
       ErrorReason.REQUEST_ID_REUSED,
@@ -218,7 +235,9 @@ describe('import with a request id', () => {
   test('of two without one, the second is told of the first', async () => {
     const ctx = callOf(newTenant());
     const request = { ...body(), requestId: '' };
-    const outcomes = await Promise.allSettled([calls.bringIn(ctx, request), calls.bringIn(ctx, request)]);
+    const outcomes = await collide(pool, 'sessions', 2, () =>
+      Promise.allSettled([calls.bringIn(ctx, request), calls.bringIn(ctx, request)]),
+    );
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   });
 

@@ -38,6 +38,7 @@ export type StateColumns = Pick<
   | 'condition'
   | 'lease_id'
   | 'credentials'
+  | 'file_quarantine_ms'
   | 'expire_time'
   | 'drain_time'
   | 'claim_expire_time'
@@ -75,7 +76,9 @@ export function availableTime(slot: StateColumns, now: Date, quarantineMs: numbe
   const ends = [slot.claim_expire_time, slot.quarantine_end_time, slot.wait_end_time].map(epochMs);
   if (slot.lease_id !== null) {
     const leaseEnd = Math.min(epochMs(slot.expire_time), epochMs(slot.drain_time) || Infinity);
-    ends.push(Math.max(now.getTime(), leaseEnd) + (slot.credentials ? quarantineMs : 0));
+    ends.push(
+      Math.max(now.getTime(), leaseEnd) + (slot.credentials ? quarantineMs : (slot.file_quarantine_ms ?? 0)),
+    );
   }
   return new Date(Math.max(...ends));
 }
@@ -176,6 +179,7 @@ function livingLease(row: SessionRow) {
     holder: row.holder!,
     credentials: row.credentials!,
     ttl_ms: row.ttl_ms!,
+    file_quarantine_ms: row.file_quarantine_ms,
     acquire_time: row.acquire_time!,
     expire_time: row.expire_time!,
     drain_time: row.drain_time,

@@ -36,7 +36,8 @@ export function availableTimeSql(at: RawBuilder<Date>, quarantineMs: number): Ra
     then greatest(
       case when slots.lease_id is not null
         then greatest(${at}, least(slots.expire_time, slots.drain_time))
-          + case when slots.credentials then ${quarantineMs}::float8 else 0 end * interval '1 ms'
+          + case when slots.credentials then ${quarantineMs}::float8
+            else coalesce(slots.file_quarantine_ms, 0) end * interval '1 ms'
       end,
       slots.claim_expire_time, slots.quarantine_end_time, slots.wait_end_time
     )

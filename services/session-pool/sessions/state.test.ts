@@ -20,6 +20,7 @@ const free: StateColumns = {
   condition: 0,
   lease_id: null,
   credentials: null,
+  file_quarantine_ms: null,
   expire_time: null,
   drain_time: null,
   claim_expire_time: null,
@@ -36,6 +37,7 @@ test.each<[string, StateColumns, SessionState, number | undefined]>([
   ['draining', { ...leased, drain_time: at(5_000) }, SessionState.LEASED, 5_000],
   ['drained late', { ...leased, drain_time: at(50_000) }, SessionState.LEASED, 20_000],
   ['leased with key', { ...leased, credentials: true }, SessionState.LEASED, 20_000 + QUARANTINE_MS],
+  ['leased with file', { ...leased, file_quarantine_ms: 700 }, SessionState.LEASED, 20_700],
   ['leased and claimed', { ...leased, claim_expire_time: at(25_000) }, SessionState.LEASED, 25_000],
   ['closing', { ...free, claim_expire_time: at(1) }, SessionState.CLOSING, 1],
   ['closed just now', { ...free, claim_expire_time: at(0) }, SessionState.FREE, undefined],
@@ -71,6 +73,7 @@ const rows = fc.record({
   condition: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 0, max: 5 })),
   leased: fc.boolean(),
   credentials: fc.boolean(),
+  file: fc.option(fc.nat(100_000)),
   expire: micros,
   drain: maybe,
   claim: maybe,
@@ -87,13 +90,14 @@ test('SQL says the same as the pure rules', async () => {
       select condition,
         case when leased then gen_random_uuid() end as lease_id,
         case when leased then credentials end as credentials,
+        case when leased and not credentials then file end as file_quarantine_ms,
         case when leased then ${time('expire')} end as expire_time,
         case when leased then ${time('drain')} end as drain_time,
         ${time('claim')} as claim_expire_time,
         ${time('quarantine')} as quarantine_end_time,
         ${time('wait')} as wait_end_time
       from json_to_recordset(${JSON.stringify(sample)}::json) as given (condition smallint, leased boolean,
-        credentials boolean, expire float8, drain float8, claim float8, quarantine float8, wait float8)
+        credentials boolean, file integer, expire float8, drain float8, claim float8, quarantine float8, wait float8)
     )
     select *, ${stateSql(moment)} as state, ${availableTimeSql(moment, QUARANTINE_MS)} as available
     from slots`.execute(pool.database.kysely);

@@ -2,7 +2,9 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { fromBinary } from '@bufbuild/protobuf';
 import { sql } from 'kysely';
+import { Client } from 'pg';
 import { pino } from 'pino';
+import { expect } from 'vitest';
 import { EventSchema, type Event } from '#gen/telegate/events/v1/events_pb.ts';
 import { servicePrincipal, type Principal, type Scope } from '#lib/auth/principal.ts';
 import type { MasterKeys } from '#lib/config/shared.ts';
@@ -24,6 +26,7 @@ export interface TestPool extends Pool {
 }
 
 export const QUARANTINE_MS = 120_000;
+export const CONNECTIONS = 5;
 const SCHEMA = 'session_pool';
 
 /** A real database with the pool's tables; the relay and the queue only count how often they are woken. */
@@ -37,7 +40,7 @@ export async function openTestPool(
   const database = openDatabase<PoolTables>({
     url,
     schema: SCHEMA,
-    poolSize: 5,
+    poolSize: CONNECTIONS,
     applicationName: 'test',
     log,
   });
@@ -156,4 +159,35 @@ export async function rowsOf(
   const { rows } = await sql<Record<string, unknown>>`
     select * from ${sql.table(table)} where session_id = ${sessionId}`.execute(pool.database.kysely);
   return rows;
+}
+
+/**
+ * Starts `body` while nobody can write to the table, and lets them when so many transactions wait for it: they
+ * have all read what was there before, and now collide.
+ */
+export async function collide<T>(
+  pool: TestPool,
+  table: 'sessions' | 'replays',
+  waiting: number,
+  body: () => Promise<T>,
+): Promise<T> {
+  const holder = new Client({ connectionString: pool.url });
+  await holder.connect();
+  try {
+    await holder.query('begin');
+    await holder.query(`lock table session_pool.${table} in share row exclusive mode`);
+    const running = body();
+    await expect
+      .poll(async () => {
+        const { rows } = await holder.query<{ count: number }>(`
+          select count(*)::integer from pg_locks join pg_database on pg_database.oid = database
+          where not granted and datname = current_database()`);
+        return rows[0]!.count;
+      })
+      .toBe(waiting);
+    await holder.query('commit');
+    return await running;
+  } finally {
+    await holder.end();
+  }
 }

@@ -36,6 +36,10 @@ const (
 	// (see Lease.ttl). Needs the scope `pool:credentials`; every handing out is audited. Any end of such a
 	// lease but its holder's own release puts the session in quarantine before anyone else gets it.
 	LeaseAccess_LEASE_ACCESS_CREDENTIALS LeaseAccess = 2
+	// The holder opens the session's file in the session folder by itself: only sessions that have a file are
+	// granted, the pool hands out no key, and no process of the mesh gets an egress claim meanwhile. For
+	// programs that send no renewals; see AcquireLeaseRequest.file_quarantine and ReleaseLeaseRequest.file_lease.
+	LeaseAccess_LEASE_ACCESS_FILE LeaseAccess = 3
 )
 
 // Enum value maps for LeaseAccess.
@@ -44,11 +48,13 @@ var (
 		0: "LEASE_ACCESS_UNSPECIFIED",
 		1: "LEASE_ACCESS_MEDIATED",
 		2: "LEASE_ACCESS_CREDENTIALS",
+		3: "LEASE_ACCESS_FILE",
 	}
 	LeaseAccess_value = map[string]int32{
 		"LEASE_ACCESS_UNSPECIFIED": 0,
 		"LEASE_ACCESS_MEDIATED":    1,
 		"LEASE_ACCESS_CREDENTIALS": 2,
+		"LEASE_ACCESS_FILE":        3,
 	}
 )
 
@@ -545,6 +551,61 @@ func (x *LeaseProof) GetFencingToken() int64 {
 	return 0
 }
 
+// A lease with LEASE_ACCESS_FILE, named by a holder that keeps no token.
+type FileLease struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The session.
+	SessionId int64 `protobuf:"varint,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The lease. Empty: whichever the caller has on the session.
+	LeaseId       string `protobuf:"bytes,2,opt,name=lease_id,json=leaseId,proto3" json:"lease_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileLease) Reset() {
+	*x = FileLease{}
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileLease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileLease) ProtoMessage() {}
+
+func (x *FileLease) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileLease.ProtoReflect.Descriptor instead.
+func (*FileLease) Descriptor() ([]byte, []int) {
+	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *FileLease) GetSessionId() int64 {
+	if x != nil {
+		return x.SessionId
+	}
+	return 0
+}
+
+func (x *FileLease) GetLeaseId() string {
+	if x != nil {
+		return x.LeaseId
+	}
+	return ""
+}
+
 // A time during which Telegram will refuse calls of a session.
 type FloodWait struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -562,7 +623,7 @@ type FloodWait struct {
 
 func (x *FloodWait) Reset() {
 	*x = FloodWait{}
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[4]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -574,7 +635,7 @@ func (x *FloodWait) String() string {
 func (*FloodWait) ProtoMessage() {}
 
 func (x *FloodWait) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[4]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -587,7 +648,7 @@ func (x *FloodWait) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FloodWait.ProtoReflect.Descriptor instead.
 func (*FloodWait) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{4}
+	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *FloodWait) GetSessionId() int64 {
@@ -633,7 +694,7 @@ type LeaseLost struct {
 
 func (x *LeaseLost) Reset() {
 	*x = LeaseLost{}
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[5]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +706,7 @@ func (x *LeaseLost) String() string {
 func (*LeaseLost) ProtoMessage() {}
 
 func (x *LeaseLost) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[5]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +719,7 @@ func (x *LeaseLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseLost.ProtoReflect.Descriptor instead.
 func (*LeaseLost) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{5}
+	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LeaseLost) GetLeaseId() string {
@@ -695,7 +756,7 @@ type DrainRequested struct {
 
 func (x *DrainRequested) Reset() {
 	*x = DrainRequested{}
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[6]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +768,7 @@ func (x *DrainRequested) String() string {
 func (*DrainRequested) ProtoMessage() {}
 
 func (x *DrainRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[6]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +781,7 @@ func (x *DrainRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainRequested.ProtoReflect.Descriptor instead.
 func (*DrainRequested) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{6}
+	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DrainRequested) GetLeaseId() string {
@@ -750,7 +811,7 @@ type LeaseQueued struct {
 
 func (x *LeaseQueued) Reset() {
 	*x = LeaseQueued{}
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[7]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +823,7 @@ func (x *LeaseQueued) String() string {
 func (*LeaseQueued) ProtoMessage() {}
 
 func (x *LeaseQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[7]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +836,7 @@ func (x *LeaseQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseQueued.ProtoReflect.Descriptor instead.
 func (*LeaseQueued) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{7}
+	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LeaseQueued) GetPosition() int32 {
@@ -804,7 +865,7 @@ type GoAway struct {
 
 func (x *GoAway) Reset() {
 	*x = GoAway{}
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[8]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +877,7 @@ func (x *GoAway) String() string {
 func (*GoAway) ProtoMessage() {}
 
 func (x *GoAway) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[8]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +890,7 @@ func (x *GoAway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoAway.ProtoReflect.Descriptor instead.
 func (*GoAway) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{8}
+	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GoAway) GetDeadline() *timestamppb.Timestamp {
@@ -852,7 +913,7 @@ type LeaseRenewed struct {
 
 func (x *LeaseRenewed) Reset() {
 	*x = LeaseRenewed{}
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[9]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -864,7 +925,7 @@ func (x *LeaseRenewed) String() string {
 func (*LeaseRenewed) ProtoMessage() {}
 
 func (x *LeaseRenewed) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[9]
+	mi := &file_telegate_session_pool_v1_lease_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -877,7 +938,7 @@ func (x *LeaseRenewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRenewed.ProtoReflect.Descriptor instead.
 func (*LeaseRenewed) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{9}
+	return file_telegate_session_pool_v1_lease_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *LeaseRenewed) GetLeaseId() string {
@@ -934,7 +995,11 @@ const file_telegate_session_pool_v1_lease_proto_rawDesc = "" +
 	"\n" +
 	"LeaseProof\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\tR\aleaseId\x12#\n" +
-	"\rfencing_token\x18\x02 \x01(\x03R\ffencingToken\"\x8d\x01\n" +
+	"\rfencing_token\x18\x02 \x01(\x03R\ffencingToken\"E\n" +
+	"\tFileLease\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x19\n" +
+	"\blease_id\x18\x02 \x01(\tR\aleaseId\"\x8d\x01\n" +
 	"\tFloodWait\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x16\n" +
@@ -957,11 +1022,12 @@ const file_telegate_session_pool_v1_lease_proto_rawDesc = "" +
 	"\fLeaseRenewed\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\tR\aleaseId\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime*d\n" +
+	"expireTime*{\n" +
 	"\vLeaseAccess\x12\x1c\n" +
 	"\x18LEASE_ACCESS_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15LEASE_ACCESS_MEDIATED\x10\x01\x12\x1c\n" +
-	"\x18LEASE_ACCESS_CREDENTIALS\x10\x02*\xbb\x01\n" +
+	"\x18LEASE_ACCESS_CREDENTIALS\x10\x02\x12\x15\n" +
+	"\x11LEASE_ACCESS_FILE\x10\x03*\xbb\x01\n" +
 	"\rSessionFormat\x12\x1e\n" +
 	"\x1aSESSION_FORMAT_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cSESSION_FORMAT_GRAMJS_STRING\x10\x01\x12\"\n" +
@@ -988,7 +1054,7 @@ func file_telegate_session_pool_v1_lease_proto_rawDescGZIP() []byte {
 }
 
 var file_telegate_session_pool_v1_lease_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_telegate_session_pool_v1_lease_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_telegate_session_pool_v1_lease_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_telegate_session_pool_v1_lease_proto_goTypes = []any{
 	(LeaseAccess)(0),              // 0: telegate.session_pool.v1.LeaseAccess
 	(SessionFormat)(0),            // 1: telegate.session_pool.v1.SessionFormat
@@ -997,31 +1063,32 @@ var file_telegate_session_pool_v1_lease_proto_goTypes = []any{
 	(*SessionCredentials)(nil),    // 4: telegate.session_pool.v1.SessionCredentials
 	(*Lease)(nil),                 // 5: telegate.session_pool.v1.Lease
 	(*LeaseProof)(nil),            // 6: telegate.session_pool.v1.LeaseProof
-	(*FloodWait)(nil),             // 7: telegate.session_pool.v1.FloodWait
-	(*LeaseLost)(nil),             // 8: telegate.session_pool.v1.LeaseLost
-	(*DrainRequested)(nil),        // 9: telegate.session_pool.v1.DrainRequested
-	(*LeaseQueued)(nil),           // 10: telegate.session_pool.v1.LeaseQueued
-	(*GoAway)(nil),                // 11: telegate.session_pool.v1.GoAway
-	(*LeaseRenewed)(nil),          // 12: telegate.session_pool.v1.LeaseRenewed
-	nil,                           // 13: telegate.session_pool.v1.SessionSelector.LabelsEntry
-	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*FileLease)(nil),             // 7: telegate.session_pool.v1.FileLease
+	(*FloodWait)(nil),             // 8: telegate.session_pool.v1.FloodWait
+	(*LeaseLost)(nil),             // 9: telegate.session_pool.v1.LeaseLost
+	(*DrainRequested)(nil),        // 10: telegate.session_pool.v1.DrainRequested
+	(*LeaseQueued)(nil),           // 11: telegate.session_pool.v1.LeaseQueued
+	(*GoAway)(nil),                // 12: telegate.session_pool.v1.GoAway
+	(*LeaseRenewed)(nil),          // 13: telegate.session_pool.v1.LeaseRenewed
+	nil,                           // 14: telegate.session_pool.v1.SessionSelector.LabelsEntry
+	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
 }
 var file_telegate_session_pool_v1_lease_proto_depIdxs = []int32{
-	13, // 0: telegate.session_pool.v1.SessionSelector.labels:type_name -> telegate.session_pool.v1.SessionSelector.LabelsEntry
+	14, // 0: telegate.session_pool.v1.SessionSelector.labels:type_name -> telegate.session_pool.v1.SessionSelector.LabelsEntry
 	1,  // 1: telegate.session_pool.v1.SessionCredentials.format:type_name -> telegate.session_pool.v1.SessionFormat
-	14, // 2: telegate.session_pool.v1.Lease.ttl:type_name -> google.protobuf.Duration
-	15, // 3: telegate.session_pool.v1.Lease.expire_time:type_name -> google.protobuf.Timestamp
-	15, // 4: telegate.session_pool.v1.Lease.acquire_time:type_name -> google.protobuf.Timestamp
+	15, // 2: telegate.session_pool.v1.Lease.ttl:type_name -> google.protobuf.Duration
+	16, // 3: telegate.session_pool.v1.Lease.expire_time:type_name -> google.protobuf.Timestamp
+	16, // 4: telegate.session_pool.v1.Lease.acquire_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: telegate.session_pool.v1.Lease.access:type_name -> telegate.session_pool.v1.LeaseAccess
 	4,  // 6: telegate.session_pool.v1.Lease.credentials:type_name -> telegate.session_pool.v1.SessionCredentials
-	15, // 7: telegate.session_pool.v1.Lease.drain_time:type_name -> google.protobuf.Timestamp
-	15, // 8: telegate.session_pool.v1.FloodWait.end_time:type_name -> google.protobuf.Timestamp
+	16, // 7: telegate.session_pool.v1.Lease.drain_time:type_name -> google.protobuf.Timestamp
+	16, // 8: telegate.session_pool.v1.FloodWait.end_time:type_name -> google.protobuf.Timestamp
 	2,  // 9: telegate.session_pool.v1.LeaseLost.reason:type_name -> telegate.session_pool.v1.LeaseLossReason
-	15, // 10: telegate.session_pool.v1.DrainRequested.deadline:type_name -> google.protobuf.Timestamp
-	14, // 11: telegate.session_pool.v1.LeaseQueued.estimate:type_name -> google.protobuf.Duration
-	15, // 12: telegate.session_pool.v1.GoAway.deadline:type_name -> google.protobuf.Timestamp
-	15, // 13: telegate.session_pool.v1.LeaseRenewed.expire_time:type_name -> google.protobuf.Timestamp
+	16, // 10: telegate.session_pool.v1.DrainRequested.deadline:type_name -> google.protobuf.Timestamp
+	15, // 11: telegate.session_pool.v1.LeaseQueued.estimate:type_name -> google.protobuf.Duration
+	16, // 12: telegate.session_pool.v1.GoAway.deadline:type_name -> google.protobuf.Timestamp
+	16, // 13: telegate.session_pool.v1.LeaseRenewed.expire_time:type_name -> google.protobuf.Timestamp
 	14, // [14:14] is the sub-list for method output_type
 	14, // [14:14] is the sub-list for method input_type
 	14, // [14:14] is the sub-list for extension type_name
@@ -1040,7 +1107,7 @@ func file_telegate_session_pool_v1_lease_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_session_pool_v1_lease_proto_rawDesc), len(file_telegate_session_pool_v1_lease_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

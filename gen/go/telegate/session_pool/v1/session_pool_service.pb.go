@@ -45,9 +45,12 @@ type AcquireLeaseRequest struct {
 	CredentialsFormat SessionFormat `protobuf:"varint,6,opt,name=credentials_format,json=credentialsFormat,proto3,enum=telegate.session_pool.v1.SessionFormat" json:"credentials_format,omitempty"`
 	// Makes a repeat safe, see the service's comment. Empty: a repeat is a new request. At most 128 characters.
 	// A repeat gives the lease of the first answer even if it has ended; the key is in it only while it lives.
-	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// With LEASE_ACCESS_FILE: how long the session is kept back before anyone else gets it, when the lease ends
+	// in any way but its holder's own release: up to 24 h. Absent or 0: not at all.
+	FileQuarantine *durationpb.Duration `protobuf:"bytes,8,opt,name=file_quarantine,json=fileQuarantine,proto3" json:"file_quarantine,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *AcquireLeaseRequest) Reset() {
@@ -127,6 +130,13 @@ func (x *AcquireLeaseRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *AcquireLeaseRequest) GetFileQuarantine() *durationpb.Duration {
+	if x != nil {
+		return x.FileQuarantine
+	}
+	return nil
 }
 
 // The lease.
@@ -1023,11 +1033,13 @@ func (*ManageLeasesResponse_FloodWait) isManageLeasesResponse_Result() {}
 
 func (*ManageLeasesResponse_GoAway) isManageLeasesResponse_Result() {}
 
-// Names the lease to end.
+// Names the lease to end: by one of the two.
 type ReleaseLeaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The lease, with its own token.
-	Lease         *LeaseProof `protobuf:"bytes,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	Lease *LeaseProof `protobuf:"bytes,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	// The caller's own LEASE_ACCESS_FILE lease on a session.
+	FileLease     *FileLease `protobuf:"bytes,2,opt,name=file_lease,json=fileLease,proto3" json:"file_lease,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1065,6 +1077,13 @@ func (*ReleaseLeaseRequest) Descriptor() ([]byte, []int) {
 func (x *ReleaseLeaseRequest) GetLease() *LeaseProof {
 	if x != nil {
 		return x.Lease
+	}
+	return nil
+}
+
+func (x *ReleaseLeaseRequest) GetFileLease() *FileLease {
+	if x != nil {
+		return x.FileLease
 	}
 	return nil
 }
@@ -3137,7 +3156,7 @@ var File_telegate_session_pool_v1_session_pool_service_proto protoreflect.FileDe
 
 const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"\n" +
-	"3telegate/session_pool/v1/session_pool_service.proto\x12\x18telegate.session_pool.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a$telegate/session_pool/v1/lease.proto\x1a&telegate/session_pool/v1/session.proto\"\x86\x03\n" +
+	"3telegate/session_pool/v1/session_pool_service.proto\x12\x18telegate.session_pool.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a$telegate/session_pool/v1/lease.proto\x1a&telegate/session_pool/v1/session.proto\"\xca\x03\n" +
 	"\x13AcquireLeaseRequest\x12E\n" +
 	"\bselector\x18\x01 \x01(\v2).telegate.session_pool.v1.SessionSelectorR\bselector\x12\x16\n" +
 	"\x06holder\x18\x02 \x01(\tR\x06holder\x12+\n" +
@@ -3146,7 +3165,8 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"\x06access\x18\x05 \x01(\x0e2%.telegate.session_pool.v1.LeaseAccessR\x06access\x12V\n" +
 	"\x12credentials_format\x18\x06 \x01(\x0e2'.telegate.session_pool.v1.SessionFormatR\x11credentialsFormat\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tR\trequestId\"M\n" +
+	"request_id\x18\a \x01(\tR\trequestId\x12B\n" +
+	"\x0ffile_quarantine\x18\b \x01(\v2\x19.google.protobuf.DurationR\x0efileQuarantine\"M\n" +
 	"\x14AcquireLeaseResponse\x125\n" +
 	"\x05lease\x18\x01 \x01(\v2\x1f.telegate.session_pool.v1.LeaseR\x05lease\"\xb7\x02\n" +
 	"\x10HoldLeaseRequest\x12C\n" +
@@ -3194,9 +3214,11 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"flood_wait\x18\n" +
 	" \x01(\v2#.telegate.session_pool.v1.FloodWaitH\x00R\tfloodWait\x12;\n" +
 	"\ago_away\x18\v \x01(\v2 .telegate.session_pool.v1.GoAwayH\x00R\x06goAwayB\b\n" +
-	"\x06result\"Q\n" +
+	"\x06result\"\x95\x01\n" +
 	"\x13ReleaseLeaseRequest\x12:\n" +
-	"\x05lease\x18\x01 \x01(\v2$.telegate.session_pool.v1.LeaseProofR\x05lease\"3\n" +
+	"\x05lease\x18\x01 \x01(\v2$.telegate.session_pool.v1.LeaseProofR\x05lease\x12B\n" +
+	"\n" +
+	"file_lease\x18\x02 \x01(\v2#.telegate.session_pool.v1.FileLeaseR\tfileLease\"3\n" +
 	"\x14ReleaseLeaseResponse\x12\x1b\n" +
 	"\tended_now\x18\x01 \x01(\bR\bendedNow\"x\n" +
 	"\x12RevokeLeaseRequest\x12\x19\n" +
@@ -3433,13 +3455,14 @@ var file_telegate_session_pool_v1_session_pool_service_proto_goTypes = []any{
 	(*LeaseLost)(nil),                 // 61: telegate.session_pool.v1.LeaseLost
 	(*GoAway)(nil),                    // 62: telegate.session_pool.v1.GoAway
 	(*status.Status)(nil),             // 63: google.rpc.Status
-	(*timestamppb.Timestamp)(nil),     // 64: google.protobuf.Timestamp
-	(SessionState)(0),                 // 65: telegate.session_pool.v1.SessionState
-	(*Session)(nil),                   // 66: telegate.session_pool.v1.Session
-	(*fieldmaskpb.FieldMask)(nil),     // 67: google.protobuf.FieldMask
-	(SessionSource)(0),                // 68: telegate.session_pool.v1.SessionSource
-	(*SessionCredentials)(nil),        // 69: telegate.session_pool.v1.SessionCredentials
-	(*PoolStatus)(nil),                // 70: telegate.session_pool.v1.PoolStatus
+	(*FileLease)(nil),                 // 64: telegate.session_pool.v1.FileLease
+	(*timestamppb.Timestamp)(nil),     // 65: google.protobuf.Timestamp
+	(SessionState)(0),                 // 66: telegate.session_pool.v1.SessionState
+	(*Session)(nil),                   // 67: telegate.session_pool.v1.Session
+	(*fieldmaskpb.FieldMask)(nil),     // 68: google.protobuf.FieldMask
+	(SessionSource)(0),                // 69: telegate.session_pool.v1.SessionSource
+	(*SessionCredentials)(nil),        // 70: telegate.session_pool.v1.SessionCredentials
+	(*PoolStatus)(nil),                // 71: telegate.session_pool.v1.PoolStatus
 }
 var file_telegate_session_pool_v1_session_pool_service_proto_depIdxs = []int32{
 	51, // 0: telegate.session_pool.v1.AcquireLeaseRequest.selector:type_name -> telegate.session_pool.v1.SessionSelector
@@ -3447,117 +3470,119 @@ var file_telegate_session_pool_v1_session_pool_service_proto_depIdxs = []int32{
 	52, // 2: telegate.session_pool.v1.AcquireLeaseRequest.wait:type_name -> google.protobuf.Duration
 	53, // 3: telegate.session_pool.v1.AcquireLeaseRequest.access:type_name -> telegate.session_pool.v1.LeaseAccess
 	54, // 4: telegate.session_pool.v1.AcquireLeaseRequest.credentials_format:type_name -> telegate.session_pool.v1.SessionFormat
-	55, // 5: telegate.session_pool.v1.AcquireLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
-	0,  // 6: telegate.session_pool.v1.HoldLeaseRequest.open:type_name -> telegate.session_pool.v1.AcquireLeaseRequest
-	56, // 7: telegate.session_pool.v1.HoldLeaseRequest.attach:type_name -> telegate.session_pool.v1.LeaseProof
-	3,  // 8: telegate.session_pool.v1.HoldLeaseRequest.heartbeat:type_name -> telegate.session_pool.v1.HoldLeaseHeartbeat
-	4,  // 9: telegate.session_pool.v1.HoldLeaseRequest.release:type_name -> telegate.session_pool.v1.HoldLeaseRelease
-	57, // 10: telegate.session_pool.v1.HoldLeaseResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
-	55, // 11: telegate.session_pool.v1.HoldLeaseResponse.granted:type_name -> telegate.session_pool.v1.Lease
-	58, // 12: telegate.session_pool.v1.HoldLeaseResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
-	59, // 13: telegate.session_pool.v1.HoldLeaseResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
-	60, // 14: telegate.session_pool.v1.HoldLeaseResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
-	61, // 15: telegate.session_pool.v1.HoldLeaseResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
-	56, // 16: telegate.session_pool.v1.HoldLeaseResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
-	62, // 17: telegate.session_pool.v1.HoldLeaseResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
-	0,  // 18: telegate.session_pool.v1.ManageLeasesRequest.acquire:type_name -> telegate.session_pool.v1.AcquireLeaseRequest
-	7,  // 19: telegate.session_pool.v1.ManageLeasesRequest.renew:type_name -> telegate.session_pool.v1.RenewLeases
-	56, // 20: telegate.session_pool.v1.ManageLeasesRequest.release:type_name -> telegate.session_pool.v1.LeaseProof
-	37, // 21: telegate.session_pool.v1.ManageLeasesRequest.report_flood_wait:type_name -> telegate.session_pool.v1.ReportFloodWaitRequest
-	56, // 22: telegate.session_pool.v1.RenewLeases.leases:type_name -> telegate.session_pool.v1.LeaseProof
-	58, // 23: telegate.session_pool.v1.LeaseRenewals.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
-	61, // 24: telegate.session_pool.v1.LeaseRenewals.lost:type_name -> telegate.session_pool.v1.LeaseLost
-	55, // 25: telegate.session_pool.v1.ManageLeasesResponse.acquired:type_name -> telegate.session_pool.v1.Lease
-	8,  // 26: telegate.session_pool.v1.ManageLeasesResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewals
-	56, // 27: telegate.session_pool.v1.ManageLeasesResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
-	59, // 28: telegate.session_pool.v1.ManageLeasesResponse.flood_wait_reported:type_name -> telegate.session_pool.v1.FloodWait
-	63, // 29: telegate.session_pool.v1.ManageLeasesResponse.error:type_name -> google.rpc.Status
-	57, // 30: telegate.session_pool.v1.ManageLeasesResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
-	61, // 31: telegate.session_pool.v1.ManageLeasesResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
-	60, // 32: telegate.session_pool.v1.ManageLeasesResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
-	59, // 33: telegate.session_pool.v1.ManageLeasesResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
-	62, // 34: telegate.session_pool.v1.ManageLeasesResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
-	56, // 35: telegate.session_pool.v1.ReleaseLeaseRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
-	52, // 36: telegate.session_pool.v1.RevokeLeaseRequest.grace:type_name -> google.protobuf.Duration
-	64, // 37: telegate.session_pool.v1.RevokeLeaseResponse.end_time:type_name -> google.protobuf.Timestamp
-	55, // 38: telegate.session_pool.v1.GetLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
-	55, // 39: telegate.session_pool.v1.ListLeasesResponse.leases:type_name -> telegate.session_pool.v1.Lease
-	65, // 40: telegate.session_pool.v1.ListSessionsRequest.state:type_name -> telegate.session_pool.v1.SessionState
-	49, // 41: telegate.session_pool.v1.ListSessionsRequest.labels:type_name -> telegate.session_pool.v1.ListSessionsRequest.LabelsEntry
-	66, // 42: telegate.session_pool.v1.ListSessionsResponse.sessions:type_name -> telegate.session_pool.v1.Session
-	66, // 43: telegate.session_pool.v1.GetSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	66, // 44: telegate.session_pool.v1.UpdateSessionRequest.session:type_name -> telegate.session_pool.v1.Session
-	67, // 45: telegate.session_pool.v1.UpdateSessionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	66, // 46: telegate.session_pool.v1.UpdateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	54, // 47: telegate.session_pool.v1.ImportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
-	50, // 48: telegate.session_pool.v1.ImportSessionRequest.labels:type_name -> telegate.session_pool.v1.ImportSessionRequest.LabelsEntry
-	68, // 49: telegate.session_pool.v1.ImportSessionRequest.source:type_name -> telegate.session_pool.v1.SessionSource
-	66, // 50: telegate.session_pool.v1.ImportSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	54, // 51: telegate.session_pool.v1.ExportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
-	69, // 52: telegate.session_pool.v1.ExportSessionResponse.credentials:type_name -> telegate.session_pool.v1.SessionCredentials
-	65, // 53: telegate.session_pool.v1.InvalidateSessionRequest.condition:type_name -> telegate.session_pool.v1.SessionState
-	66, // 54: telegate.session_pool.v1.InvalidateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	66, // 55: telegate.session_pool.v1.RestoreSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	36, // 56: telegate.session_pool.v1.SyncSessionsResponse.faults:type_name -> telegate.session_pool.v1.SyncFault
-	56, // 57: telegate.session_pool.v1.ReportFloodWaitRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
-	52, // 58: telegate.session_pool.v1.ReportFloodWaitRequest.duration:type_name -> google.protobuf.Duration
-	59, // 59: telegate.session_pool.v1.ReportFloodWaitResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
-	70, // 60: telegate.session_pool.v1.GetPoolStatusResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
-	52, // 61: telegate.session_pool.v1.WatchPoolRequest.min_interval:type_name -> google.protobuf.Duration
-	70, // 62: telegate.session_pool.v1.WatchPoolResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
-	56, // 63: telegate.session_pool.v1.ClaimEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
-	45, // 64: telegate.session_pool.v1.ClaimEgressResponse.claims:type_name -> telegate.session_pool.v1.EgressClaim
-	46, // 65: telegate.session_pool.v1.ClaimEgressResponse.refused:type_name -> telegate.session_pool.v1.EgressRefusal
-	52, // 66: telegate.session_pool.v1.EgressClaim.ttl:type_name -> google.protobuf.Duration
-	63, // 67: telegate.session_pool.v1.EgressRefusal.error:type_name -> google.rpc.Status
-	56, // 68: telegate.session_pool.v1.ReleaseEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
-	0,  // 69: telegate.session_pool.v1.SessionPoolService.AcquireLease:input_type -> telegate.session_pool.v1.AcquireLeaseRequest
-	2,  // 70: telegate.session_pool.v1.SessionPoolService.HoldLease:input_type -> telegate.session_pool.v1.HoldLeaseRequest
-	6,  // 71: telegate.session_pool.v1.SessionPoolService.ManageLeases:input_type -> telegate.session_pool.v1.ManageLeasesRequest
-	10, // 72: telegate.session_pool.v1.SessionPoolService.ReleaseLease:input_type -> telegate.session_pool.v1.ReleaseLeaseRequest
-	12, // 73: telegate.session_pool.v1.SessionPoolService.RevokeLease:input_type -> telegate.session_pool.v1.RevokeLeaseRequest
-	14, // 74: telegate.session_pool.v1.SessionPoolService.GetLease:input_type -> telegate.session_pool.v1.GetLeaseRequest
-	16, // 75: telegate.session_pool.v1.SessionPoolService.ListLeases:input_type -> telegate.session_pool.v1.ListLeasesRequest
-	18, // 76: telegate.session_pool.v1.SessionPoolService.ListSessions:input_type -> telegate.session_pool.v1.ListSessionsRequest
-	20, // 77: telegate.session_pool.v1.SessionPoolService.GetSession:input_type -> telegate.session_pool.v1.GetSessionRequest
-	22, // 78: telegate.session_pool.v1.SessionPoolService.UpdateSession:input_type -> telegate.session_pool.v1.UpdateSessionRequest
-	24, // 79: telegate.session_pool.v1.SessionPoolService.ImportSession:input_type -> telegate.session_pool.v1.ImportSessionRequest
-	26, // 80: telegate.session_pool.v1.SessionPoolService.ExportSession:input_type -> telegate.session_pool.v1.ExportSessionRequest
-	28, // 81: telegate.session_pool.v1.SessionPoolService.DeleteSession:input_type -> telegate.session_pool.v1.DeleteSessionRequest
-	30, // 82: telegate.session_pool.v1.SessionPoolService.InvalidateSession:input_type -> telegate.session_pool.v1.InvalidateSessionRequest
-	32, // 83: telegate.session_pool.v1.SessionPoolService.RestoreSession:input_type -> telegate.session_pool.v1.RestoreSessionRequest
-	34, // 84: telegate.session_pool.v1.SessionPoolService.SyncSessions:input_type -> telegate.session_pool.v1.SyncSessionsRequest
-	37, // 85: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:input_type -> telegate.session_pool.v1.ReportFloodWaitRequest
-	39, // 86: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:input_type -> telegate.session_pool.v1.GetPoolStatusRequest
-	41, // 87: telegate.session_pool.v1.SessionPoolService.WatchPool:input_type -> telegate.session_pool.v1.WatchPoolRequest
-	43, // 88: telegate.session_pool.v1.SessionPoolService.ClaimEgress:input_type -> telegate.session_pool.v1.ClaimEgressRequest
-	47, // 89: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:input_type -> telegate.session_pool.v1.ReleaseEgressRequest
-	1,  // 90: telegate.session_pool.v1.SessionPoolService.AcquireLease:output_type -> telegate.session_pool.v1.AcquireLeaseResponse
-	5,  // 91: telegate.session_pool.v1.SessionPoolService.HoldLease:output_type -> telegate.session_pool.v1.HoldLeaseResponse
-	9,  // 92: telegate.session_pool.v1.SessionPoolService.ManageLeases:output_type -> telegate.session_pool.v1.ManageLeasesResponse
-	11, // 93: telegate.session_pool.v1.SessionPoolService.ReleaseLease:output_type -> telegate.session_pool.v1.ReleaseLeaseResponse
-	13, // 94: telegate.session_pool.v1.SessionPoolService.RevokeLease:output_type -> telegate.session_pool.v1.RevokeLeaseResponse
-	15, // 95: telegate.session_pool.v1.SessionPoolService.GetLease:output_type -> telegate.session_pool.v1.GetLeaseResponse
-	17, // 96: telegate.session_pool.v1.SessionPoolService.ListLeases:output_type -> telegate.session_pool.v1.ListLeasesResponse
-	19, // 97: telegate.session_pool.v1.SessionPoolService.ListSessions:output_type -> telegate.session_pool.v1.ListSessionsResponse
-	21, // 98: telegate.session_pool.v1.SessionPoolService.GetSession:output_type -> telegate.session_pool.v1.GetSessionResponse
-	23, // 99: telegate.session_pool.v1.SessionPoolService.UpdateSession:output_type -> telegate.session_pool.v1.UpdateSessionResponse
-	25, // 100: telegate.session_pool.v1.SessionPoolService.ImportSession:output_type -> telegate.session_pool.v1.ImportSessionResponse
-	27, // 101: telegate.session_pool.v1.SessionPoolService.ExportSession:output_type -> telegate.session_pool.v1.ExportSessionResponse
-	29, // 102: telegate.session_pool.v1.SessionPoolService.DeleteSession:output_type -> telegate.session_pool.v1.DeleteSessionResponse
-	31, // 103: telegate.session_pool.v1.SessionPoolService.InvalidateSession:output_type -> telegate.session_pool.v1.InvalidateSessionResponse
-	33, // 104: telegate.session_pool.v1.SessionPoolService.RestoreSession:output_type -> telegate.session_pool.v1.RestoreSessionResponse
-	35, // 105: telegate.session_pool.v1.SessionPoolService.SyncSessions:output_type -> telegate.session_pool.v1.SyncSessionsResponse
-	38, // 106: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:output_type -> telegate.session_pool.v1.ReportFloodWaitResponse
-	40, // 107: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:output_type -> telegate.session_pool.v1.GetPoolStatusResponse
-	42, // 108: telegate.session_pool.v1.SessionPoolService.WatchPool:output_type -> telegate.session_pool.v1.WatchPoolResponse
-	44, // 109: telegate.session_pool.v1.SessionPoolService.ClaimEgress:output_type -> telegate.session_pool.v1.ClaimEgressResponse
-	48, // 110: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:output_type -> telegate.session_pool.v1.ReleaseEgressResponse
-	90, // [90:111] is the sub-list for method output_type
-	69, // [69:90] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	52, // 5: telegate.session_pool.v1.AcquireLeaseRequest.file_quarantine:type_name -> google.protobuf.Duration
+	55, // 6: telegate.session_pool.v1.AcquireLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
+	0,  // 7: telegate.session_pool.v1.HoldLeaseRequest.open:type_name -> telegate.session_pool.v1.AcquireLeaseRequest
+	56, // 8: telegate.session_pool.v1.HoldLeaseRequest.attach:type_name -> telegate.session_pool.v1.LeaseProof
+	3,  // 9: telegate.session_pool.v1.HoldLeaseRequest.heartbeat:type_name -> telegate.session_pool.v1.HoldLeaseHeartbeat
+	4,  // 10: telegate.session_pool.v1.HoldLeaseRequest.release:type_name -> telegate.session_pool.v1.HoldLeaseRelease
+	57, // 11: telegate.session_pool.v1.HoldLeaseResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
+	55, // 12: telegate.session_pool.v1.HoldLeaseResponse.granted:type_name -> telegate.session_pool.v1.Lease
+	58, // 13: telegate.session_pool.v1.HoldLeaseResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
+	59, // 14: telegate.session_pool.v1.HoldLeaseResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
+	60, // 15: telegate.session_pool.v1.HoldLeaseResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
+	61, // 16: telegate.session_pool.v1.HoldLeaseResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
+	56, // 17: telegate.session_pool.v1.HoldLeaseResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
+	62, // 18: telegate.session_pool.v1.HoldLeaseResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
+	0,  // 19: telegate.session_pool.v1.ManageLeasesRequest.acquire:type_name -> telegate.session_pool.v1.AcquireLeaseRequest
+	7,  // 20: telegate.session_pool.v1.ManageLeasesRequest.renew:type_name -> telegate.session_pool.v1.RenewLeases
+	56, // 21: telegate.session_pool.v1.ManageLeasesRequest.release:type_name -> telegate.session_pool.v1.LeaseProof
+	37, // 22: telegate.session_pool.v1.ManageLeasesRequest.report_flood_wait:type_name -> telegate.session_pool.v1.ReportFloodWaitRequest
+	56, // 23: telegate.session_pool.v1.RenewLeases.leases:type_name -> telegate.session_pool.v1.LeaseProof
+	58, // 24: telegate.session_pool.v1.LeaseRenewals.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
+	61, // 25: telegate.session_pool.v1.LeaseRenewals.lost:type_name -> telegate.session_pool.v1.LeaseLost
+	55, // 26: telegate.session_pool.v1.ManageLeasesResponse.acquired:type_name -> telegate.session_pool.v1.Lease
+	8,  // 27: telegate.session_pool.v1.ManageLeasesResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewals
+	56, // 28: telegate.session_pool.v1.ManageLeasesResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
+	59, // 29: telegate.session_pool.v1.ManageLeasesResponse.flood_wait_reported:type_name -> telegate.session_pool.v1.FloodWait
+	63, // 30: telegate.session_pool.v1.ManageLeasesResponse.error:type_name -> google.rpc.Status
+	57, // 31: telegate.session_pool.v1.ManageLeasesResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
+	61, // 32: telegate.session_pool.v1.ManageLeasesResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
+	60, // 33: telegate.session_pool.v1.ManageLeasesResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
+	59, // 34: telegate.session_pool.v1.ManageLeasesResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
+	62, // 35: telegate.session_pool.v1.ManageLeasesResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
+	56, // 36: telegate.session_pool.v1.ReleaseLeaseRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
+	64, // 37: telegate.session_pool.v1.ReleaseLeaseRequest.file_lease:type_name -> telegate.session_pool.v1.FileLease
+	52, // 38: telegate.session_pool.v1.RevokeLeaseRequest.grace:type_name -> google.protobuf.Duration
+	65, // 39: telegate.session_pool.v1.RevokeLeaseResponse.end_time:type_name -> google.protobuf.Timestamp
+	55, // 40: telegate.session_pool.v1.GetLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
+	55, // 41: telegate.session_pool.v1.ListLeasesResponse.leases:type_name -> telegate.session_pool.v1.Lease
+	66, // 42: telegate.session_pool.v1.ListSessionsRequest.state:type_name -> telegate.session_pool.v1.SessionState
+	49, // 43: telegate.session_pool.v1.ListSessionsRequest.labels:type_name -> telegate.session_pool.v1.ListSessionsRequest.LabelsEntry
+	67, // 44: telegate.session_pool.v1.ListSessionsResponse.sessions:type_name -> telegate.session_pool.v1.Session
+	67, // 45: telegate.session_pool.v1.GetSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	67, // 46: telegate.session_pool.v1.UpdateSessionRequest.session:type_name -> telegate.session_pool.v1.Session
+	68, // 47: telegate.session_pool.v1.UpdateSessionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	67, // 48: telegate.session_pool.v1.UpdateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	54, // 49: telegate.session_pool.v1.ImportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
+	50, // 50: telegate.session_pool.v1.ImportSessionRequest.labels:type_name -> telegate.session_pool.v1.ImportSessionRequest.LabelsEntry
+	69, // 51: telegate.session_pool.v1.ImportSessionRequest.source:type_name -> telegate.session_pool.v1.SessionSource
+	67, // 52: telegate.session_pool.v1.ImportSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	54, // 53: telegate.session_pool.v1.ExportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
+	70, // 54: telegate.session_pool.v1.ExportSessionResponse.credentials:type_name -> telegate.session_pool.v1.SessionCredentials
+	66, // 55: telegate.session_pool.v1.InvalidateSessionRequest.condition:type_name -> telegate.session_pool.v1.SessionState
+	67, // 56: telegate.session_pool.v1.InvalidateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	67, // 57: telegate.session_pool.v1.RestoreSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	36, // 58: telegate.session_pool.v1.SyncSessionsResponse.faults:type_name -> telegate.session_pool.v1.SyncFault
+	56, // 59: telegate.session_pool.v1.ReportFloodWaitRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
+	52, // 60: telegate.session_pool.v1.ReportFloodWaitRequest.duration:type_name -> google.protobuf.Duration
+	59, // 61: telegate.session_pool.v1.ReportFloodWaitResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
+	71, // 62: telegate.session_pool.v1.GetPoolStatusResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
+	52, // 63: telegate.session_pool.v1.WatchPoolRequest.min_interval:type_name -> google.protobuf.Duration
+	71, // 64: telegate.session_pool.v1.WatchPoolResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
+	56, // 65: telegate.session_pool.v1.ClaimEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
+	45, // 66: telegate.session_pool.v1.ClaimEgressResponse.claims:type_name -> telegate.session_pool.v1.EgressClaim
+	46, // 67: telegate.session_pool.v1.ClaimEgressResponse.refused:type_name -> telegate.session_pool.v1.EgressRefusal
+	52, // 68: telegate.session_pool.v1.EgressClaim.ttl:type_name -> google.protobuf.Duration
+	63, // 69: telegate.session_pool.v1.EgressRefusal.error:type_name -> google.rpc.Status
+	56, // 70: telegate.session_pool.v1.ReleaseEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
+	0,  // 71: telegate.session_pool.v1.SessionPoolService.AcquireLease:input_type -> telegate.session_pool.v1.AcquireLeaseRequest
+	2,  // 72: telegate.session_pool.v1.SessionPoolService.HoldLease:input_type -> telegate.session_pool.v1.HoldLeaseRequest
+	6,  // 73: telegate.session_pool.v1.SessionPoolService.ManageLeases:input_type -> telegate.session_pool.v1.ManageLeasesRequest
+	10, // 74: telegate.session_pool.v1.SessionPoolService.ReleaseLease:input_type -> telegate.session_pool.v1.ReleaseLeaseRequest
+	12, // 75: telegate.session_pool.v1.SessionPoolService.RevokeLease:input_type -> telegate.session_pool.v1.RevokeLeaseRequest
+	14, // 76: telegate.session_pool.v1.SessionPoolService.GetLease:input_type -> telegate.session_pool.v1.GetLeaseRequest
+	16, // 77: telegate.session_pool.v1.SessionPoolService.ListLeases:input_type -> telegate.session_pool.v1.ListLeasesRequest
+	18, // 78: telegate.session_pool.v1.SessionPoolService.ListSessions:input_type -> telegate.session_pool.v1.ListSessionsRequest
+	20, // 79: telegate.session_pool.v1.SessionPoolService.GetSession:input_type -> telegate.session_pool.v1.GetSessionRequest
+	22, // 80: telegate.session_pool.v1.SessionPoolService.UpdateSession:input_type -> telegate.session_pool.v1.UpdateSessionRequest
+	24, // 81: telegate.session_pool.v1.SessionPoolService.ImportSession:input_type -> telegate.session_pool.v1.ImportSessionRequest
+	26, // 82: telegate.session_pool.v1.SessionPoolService.ExportSession:input_type -> telegate.session_pool.v1.ExportSessionRequest
+	28, // 83: telegate.session_pool.v1.SessionPoolService.DeleteSession:input_type -> telegate.session_pool.v1.DeleteSessionRequest
+	30, // 84: telegate.session_pool.v1.SessionPoolService.InvalidateSession:input_type -> telegate.session_pool.v1.InvalidateSessionRequest
+	32, // 85: telegate.session_pool.v1.SessionPoolService.RestoreSession:input_type -> telegate.session_pool.v1.RestoreSessionRequest
+	34, // 86: telegate.session_pool.v1.SessionPoolService.SyncSessions:input_type -> telegate.session_pool.v1.SyncSessionsRequest
+	37, // 87: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:input_type -> telegate.session_pool.v1.ReportFloodWaitRequest
+	39, // 88: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:input_type -> telegate.session_pool.v1.GetPoolStatusRequest
+	41, // 89: telegate.session_pool.v1.SessionPoolService.WatchPool:input_type -> telegate.session_pool.v1.WatchPoolRequest
+	43, // 90: telegate.session_pool.v1.SessionPoolService.ClaimEgress:input_type -> telegate.session_pool.v1.ClaimEgressRequest
+	47, // 91: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:input_type -> telegate.session_pool.v1.ReleaseEgressRequest
+	1,  // 92: telegate.session_pool.v1.SessionPoolService.AcquireLease:output_type -> telegate.session_pool.v1.AcquireLeaseResponse
+	5,  // 93: telegate.session_pool.v1.SessionPoolService.HoldLease:output_type -> telegate.session_pool.v1.HoldLeaseResponse
+	9,  // 94: telegate.session_pool.v1.SessionPoolService.ManageLeases:output_type -> telegate.session_pool.v1.ManageLeasesResponse
+	11, // 95: telegate.session_pool.v1.SessionPoolService.ReleaseLease:output_type -> telegate.session_pool.v1.ReleaseLeaseResponse
+	13, // 96: telegate.session_pool.v1.SessionPoolService.RevokeLease:output_type -> telegate.session_pool.v1.RevokeLeaseResponse
+	15, // 97: telegate.session_pool.v1.SessionPoolService.GetLease:output_type -> telegate.session_pool.v1.GetLeaseResponse
+	17, // 98: telegate.session_pool.v1.SessionPoolService.ListLeases:output_type -> telegate.session_pool.v1.ListLeasesResponse
+	19, // 99: telegate.session_pool.v1.SessionPoolService.ListSessions:output_type -> telegate.session_pool.v1.ListSessionsResponse
+	21, // 100: telegate.session_pool.v1.SessionPoolService.GetSession:output_type -> telegate.session_pool.v1.GetSessionResponse
+	23, // 101: telegate.session_pool.v1.SessionPoolService.UpdateSession:output_type -> telegate.session_pool.v1.UpdateSessionResponse
+	25, // 102: telegate.session_pool.v1.SessionPoolService.ImportSession:output_type -> telegate.session_pool.v1.ImportSessionResponse
+	27, // 103: telegate.session_pool.v1.SessionPoolService.ExportSession:output_type -> telegate.session_pool.v1.ExportSessionResponse
+	29, // 104: telegate.session_pool.v1.SessionPoolService.DeleteSession:output_type -> telegate.session_pool.v1.DeleteSessionResponse
+	31, // 105: telegate.session_pool.v1.SessionPoolService.InvalidateSession:output_type -> telegate.session_pool.v1.InvalidateSessionResponse
+	33, // 106: telegate.session_pool.v1.SessionPoolService.RestoreSession:output_type -> telegate.session_pool.v1.RestoreSessionResponse
+	35, // 107: telegate.session_pool.v1.SessionPoolService.SyncSessions:output_type -> telegate.session_pool.v1.SyncSessionsResponse
+	38, // 108: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:output_type -> telegate.session_pool.v1.ReportFloodWaitResponse
+	40, // 109: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:output_type -> telegate.session_pool.v1.GetPoolStatusResponse
+	42, // 110: telegate.session_pool.v1.SessionPoolService.WatchPool:output_type -> telegate.session_pool.v1.WatchPoolResponse
+	44, // 111: telegate.session_pool.v1.SessionPoolService.ClaimEgress:output_type -> telegate.session_pool.v1.ClaimEgressResponse
+	48, // 112: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:output_type -> telegate.session_pool.v1.ReleaseEgressResponse
+	92, // [92:113] is the sub-list for method output_type
+	71, // [71:92] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_telegate_session_pool_v1_session_pool_service_proto_init() }

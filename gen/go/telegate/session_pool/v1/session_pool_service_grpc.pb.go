@@ -84,7 +84,8 @@ type SessionPoolServiceClient interface {
 	//
 	// With the lease's own id and token it answers OK however late or often it comes, also when the lease has
 	// ended by itself; the session is free at once unless a socket of it is still closing. With any other
-	// token: LEASE_LOST, and nothing changes.
+	// token: LEASE_LOST, and nothing changes. A LEASE_ACCESS_FILE lease may be named without its token, by the
+	// key or user that took it; what is not such a lease of the caller's own is left alone, and the answer is OK.
 	ReleaseLease(ctx context.Context, in *ReleaseLeaseRequest, opts ...grpc.CallOption) (*ReleaseLeaseResponse, error)
 	// Takes a lease from its holder. Scope `pool:admin`.
 	//
@@ -421,7 +422,8 @@ type SessionPoolServiceServer interface {
 	//
 	// With the lease's own id and token it answers OK however late or often it comes, also when the lease has
 	// ended by itself; the session is free at once unless a socket of it is still closing. With any other
-	// token: LEASE_LOST, and nothing changes.
+	// token: LEASE_LOST, and nothing changes. A LEASE_ACCESS_FILE lease may be named without its token, by the
+	// key or user that took it; what is not such a lease of the caller's own is left alone, and the answer is OK.
 	ReleaseLease(context.Context, *ReleaseLeaseRequest) (*ReleaseLeaseResponse, error)
 	// Takes a lease from its holder. Scope `pool:admin`.
 	//

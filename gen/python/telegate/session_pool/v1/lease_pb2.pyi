@@ -16,6 +16,7 @@ class LeaseAccess(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LEASE_ACCESS_UNSPECIFIED: _ClassVar[LeaseAccess]
     LEASE_ACCESS_MEDIATED: _ClassVar[LeaseAccess]
     LEASE_ACCESS_CREDENTIALS: _ClassVar[LeaseAccess]
+    LEASE_ACCESS_FILE: _ClassVar[LeaseAccess]
 
 class SessionFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -35,6 +36,7 @@ class LeaseLossReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 LEASE_ACCESS_UNSPECIFIED: LeaseAccess
 LEASE_ACCESS_MEDIATED: LeaseAccess
 LEASE_ACCESS_CREDENTIALS: LeaseAccess
+LEASE_ACCESS_FILE: LeaseAccess
 SESSION_FORMAT_UNSPECIFIED: SessionFormat
 SESSION_FORMAT_GRAMJS_STRING: SessionFormat
 SESSION_FORMAT_TELETHON_STRING: SessionFormat
@@ -110,6 +112,14 @@ class LeaseProof(_message.Message):
     lease_id: str
     fencing_token: int
     def __init__(self, lease_id: _Optional[str] = ..., fencing_token: _Optional[int] = ...) -> None: ...
+
+class FileLease(_message.Message):
+    __slots__ = ("session_id", "lease_id")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_ID_FIELD_NUMBER: _ClassVar[int]
+    session_id: int
+    lease_id: str
+    def __init__(self, session_id: _Optional[int] = ..., lease_id: _Optional[str] = ...) -> None: ...
 
 class FloodWait(_message.Message):
     __slots__ = ("session_id", "method", "peer", "end_time")

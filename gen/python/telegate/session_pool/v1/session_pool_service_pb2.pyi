@@ -15,7 +15,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AcquireLeaseRequest(_message.Message):
-    __slots__ = ("selector", "holder", "ttl", "wait", "access", "credentials_format", "request_id")
+    __slots__ = ("selector", "holder", "ttl", "wait", "access", "credentials_format", "request_id", "file_quarantine")
     SELECTOR_FIELD_NUMBER: _ClassVar[int]
     HOLDER_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class AcquireLeaseRequest(_message.Message):
     ACCESS_FIELD_NUMBER: _ClassVar[int]
     CREDENTIALS_FORMAT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    FILE_QUARANTINE_FIELD_NUMBER: _ClassVar[int]
     selector: _lease_pb2.SessionSelector
     holder: str
     ttl: _duration_pb2.Duration
@@ -30,7 +31,8 @@ class AcquireLeaseRequest(_message.Message):
     access: _lease_pb2.LeaseAccess
     credentials_format: _lease_pb2.SessionFormat
     request_id: str
-    def __init__(self, selector: _Optional[_Union[_lease_pb2.SessionSelector, _Mapping]] = ..., holder: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., access: _Optional[_Union[_lease_pb2.LeaseAccess, str]] = ..., credentials_format: _Optional[_Union[_lease_pb2.SessionFormat, str]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    file_quarantine: _duration_pb2.Duration
+    def __init__(self, selector: _Optional[_Union[_lease_pb2.SessionSelector, _Mapping]] = ..., holder: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., access: _Optional[_Union[_lease_pb2.LeaseAccess, str]] = ..., credentials_format: _Optional[_Union[_lease_pb2.SessionFormat, str]] = ..., request_id: _Optional[str] = ..., file_quarantine: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class AcquireLeaseResponse(_message.Message):
     __slots__ = ("lease",)
@@ -133,10 +135,12 @@ class ManageLeasesResponse(_message.Message):
     def __init__(self, id: _Optional[str] = ..., acquired: _Optional[_Union[_lease_pb2.Lease, _Mapping]] = ..., renewed: _Optional[_Union[LeaseRenewals, _Mapping]] = ..., released: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., flood_wait_reported: _Optional[_Union[_lease_pb2.FloodWait, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., queued: _Optional[_Union[_lease_pb2.LeaseQueued, _Mapping]] = ..., lost: _Optional[_Union[_lease_pb2.LeaseLost, _Mapping]] = ..., drain_requested: _Optional[_Union[_lease_pb2.DrainRequested, _Mapping]] = ..., flood_wait: _Optional[_Union[_lease_pb2.FloodWait, _Mapping]] = ..., go_away: _Optional[_Union[_lease_pb2.GoAway, _Mapping]] = ...) -> None: ...
 
 class ReleaseLeaseRequest(_message.Message):
-    __slots__ = ("lease",)
+    __slots__ = ("lease", "file_lease")
     LEASE_FIELD_NUMBER: _ClassVar[int]
+    FILE_LEASE_FIELD_NUMBER: _ClassVar[int]
     lease: _lease_pb2.LeaseProof
-    def __init__(self, lease: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ...) -> None: ...
+    file_lease: _lease_pb2.FileLease
+    def __init__(self, lease: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., file_lease: _Optional[_Union[_lease_pb2.FileLease, _Mapping]] = ...) -> None: ...
 
 class ReleaseLeaseResponse(_message.Message):
     __slots__ = ("ended_now",)

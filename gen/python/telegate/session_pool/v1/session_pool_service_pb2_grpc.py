@@ -202,7 +202,8 @@ class SessionPoolServiceServicer:
 
         With the lease's own id and token it answers OK however late or often it comes, also when the lease has
         ended by itself; the session is free at once unless a socket of it is still closing. With any other
-        token: LEASE_LOST, and nothing changes.
+        token: LEASE_LOST, and nothing changes. A LEASE_ACCESS_FILE lease may be named without its token, by the
+        key or user that took it; what is not such a lease of the caller's own is left alone, and the answer is OK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

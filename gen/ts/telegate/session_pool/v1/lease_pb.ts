@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telegate/session_pool/v1/lease.proto.
  */
 export const file_telegate_session_pool_v1_lease: GenFile = /*@__PURE__*/
-  fileDesc("CiR0ZWxlZ2F0ZS9zZXNzaW9uX3Bvb2wvdjEvbGVhc2UucHJvdG8SGHRlbGVnYXRlLnNlc3Npb25fcG9vbC52MSK9AQoPU2Vzc2lvblNlbGVjdG9yEhIKCnNlc3Npb25faWQYASABKAMSDAoEbmFtZRgCIAEoCRJFCgZsYWJlbHMYAyADKAsyNS50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuU2Vzc2lvblNlbGVjdG9yLkxhYmVsc0VudHJ5EhIKCmZvcl9tZXRob2QYBCABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ0ChJTZXNzaW9uQ3JlZGVudGlhbHMSNwoGZm9ybWF0GAEgASgOMicudGVsZWdhdGUuc2Vzc2lvbl9wb29sLnYxLlNlc3Npb25Gb3JtYXQSEAoIbWF0ZXJpYWwYAiABKAwSEwoLZGF0YV9jZW50ZXIYAyABKAUitAMKBUxlYXNlEhAKCGxlYXNlX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAMSFAoMc2Vzc2lvbl9uYW1lGAMgASgJEhUKDWZlbmNpbmdfdG9rZW4YBCABKAMSJgoDdHRsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxhY3F1aXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmhvbGRlchgIIAEoCRI1CgZhY2Nlc3MYCSABKA4yJS50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuTGVhc2VBY2Nlc3MSQQoLY3JlZGVudGlhbHMYCiABKAsyLC50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuU2Vzc2lvbkNyZWRlbnRpYWxzEhMKC2Vudmlyb25tZW50GAsgASgJEi4KCmRyYWluX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjUKCkxlYXNlUHJvb2YSEAoIbGVhc2VfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAyJrCglGbG9vZFdhaXQSEgoKc2Vzc2lvbl9pZBgBIAEoAxIOCgZtZXRob2QYAiABKAkSDAoEcGVlchgDIAEoCRIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAibAoJTGVhc2VMb3N0EhAKCGxlYXNlX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAMSOQoGcmVhc29uGAMgASgOMikudGVsZWdhdGUuc2Vzc2lvbl9wb29sLnYxLkxlYXNlTG9zc1JlYXNvbiJQCg5EcmFpblJlcXVlc3RlZBIQCghsZWFzZV9pZBgBIAEoCRIsCghkZWFkbGluZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTAoLTGVhc2VRdWV1ZWQSEAoIcG9zaXRpb24YASABKAUSKwoIZXN0aW1hdGUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iNgoGR29Bd2F5EiwKCGRlYWRsaW5lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJRCgxMZWFzZVJlbmV3ZWQSEAoIbGVhc2VfaWQYASABKAkSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKmQKC0xlYXNlQWNjZXNzEhwKGExFQVNFX0FDQ0VTU19VTlNQRUNJRklFRBAAEhkKFUxFQVNFX0FDQ0VTU19NRURJQVRFRBABEhwKGExFQVNFX0FDQ0VTU19DUkVERU5USUFMUxACKrsBCg1TZXNzaW9uRm9ybWF0Eh4KGlNFU1NJT05fRk9STUFUX1VOU1BFQ0lGSUVEEAASIAocU0VTU0lPTl9GT1JNQVRfR1JBTUpTX1NUUklORxABEiIKHlNFU1NJT05fRk9STUFUX1RFTEVUSE9OX1NUUklORxACEiAKHFNFU1NJT05fRk9STUFUX1RFTEVUSE9OX0ZJTEUQAxIiCh5TRVNTSU9OX0ZPUk1BVF9QWVJPR1JBTV9TVFJJTkcQBCqzAQoPTGVhc2VMb3NzUmVhc29uEiEKHUxFQVNFX0xPU1NfUkVBU09OX1VOU1BFQ0lGSUVEEAASHQoZTEVBU0VfTE9TU19SRUFTT05fRVhQSVJFRBABEh0KGUxFQVNFX0xPU1NfUkVBU09OX1JFVk9LRUQQAhIiCh5MRUFTRV9MT1NTX1JFQVNPTl9TRVNTSU9OX0dPTkUQAxIbChdMRUFTRV9MT1NTX1JFQVNPTl9TVEFMRRAEYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiR0ZWxlZ2F0ZS9zZXNzaW9uX3Bvb2wvdjEvbGVhc2UucHJvdG8SGHRlbGVnYXRlLnNlc3Npb25fcG9vbC52MSK9AQoPU2Vzc2lvblNlbGVjdG9yEhIKCnNlc3Npb25faWQYASABKAMSDAoEbmFtZRgCIAEoCRJFCgZsYWJlbHMYAyADKAsyNS50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuU2Vzc2lvblNlbGVjdG9yLkxhYmVsc0VudHJ5EhIKCmZvcl9tZXRob2QYBCABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ0ChJTZXNzaW9uQ3JlZGVudGlhbHMSNwoGZm9ybWF0GAEgASgOMicudGVsZWdhdGUuc2Vzc2lvbl9wb29sLnYxLlNlc3Npb25Gb3JtYXQSEAoIbWF0ZXJpYWwYAiABKAwSEwoLZGF0YV9jZW50ZXIYAyABKAUitAMKBUxlYXNlEhAKCGxlYXNlX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAMSFAoMc2Vzc2lvbl9uYW1lGAMgASgJEhUKDWZlbmNpbmdfdG9rZW4YBCABKAMSJgoDdHRsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxhY3F1aXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmhvbGRlchgIIAEoCRI1CgZhY2Nlc3MYCSABKA4yJS50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuTGVhc2VBY2Nlc3MSQQoLY3JlZGVudGlhbHMYCiABKAsyLC50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuU2Vzc2lvbkNyZWRlbnRpYWxzEhMKC2Vudmlyb25tZW50GAsgASgJEi4KCmRyYWluX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjUKCkxlYXNlUHJvb2YSEAoIbGVhc2VfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAyIxCglGaWxlTGVhc2USEgoKc2Vzc2lvbl9pZBgBIAEoAxIQCghsZWFzZV9pZBgCIAEoCSJrCglGbG9vZFdhaXQSEgoKc2Vzc2lvbl9pZBgBIAEoAxIOCgZtZXRob2QYAiABKAkSDAoEcGVlchgDIAEoCRIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAibAoJTGVhc2VMb3N0EhAKCGxlYXNlX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAMSOQoGcmVhc29uGAMgASgOMikudGVsZWdhdGUuc2Vzc2lvbl9wb29sLnYxLkxlYXNlTG9zc1JlYXNvbiJQCg5EcmFpblJlcXVlc3RlZBIQCghsZWFzZV9pZBgBIAEoCRIsCghkZWFkbGluZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTAoLTGVhc2VRdWV1ZWQSEAoIcG9zaXRpb24YASABKAUSKwoIZXN0aW1hdGUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iNgoGR29Bd2F5EiwKCGRlYWRsaW5lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJRCgxMZWFzZVJlbmV3ZWQSEAoIbGVhc2VfaWQYASABKAkSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKnsKC0xlYXNlQWNjZXNzEhwKGExFQVNFX0FDQ0VTU19VTlNQRUNJRklFRBAAEhkKFUxFQVNFX0FDQ0VTU19NRURJQVRFRBABEhwKGExFQVNFX0FDQ0VTU19DUkVERU5USUFMUxACEhUKEUxFQVNFX0FDQ0VTU19GSUxFEAMquwEKDVNlc3Npb25Gb3JtYXQSHgoaU0VTU0lPTl9GT1JNQVRfVU5TUEVDSUZJRUQQABIgChxTRVNTSU9OX0ZPUk1BVF9HUkFNSlNfU1RSSU5HEAESIgoeU0VTU0lPTl9GT1JNQVRfVEVMRVRIT05fU1RSSU5HEAISIAocU0VTU0lPTl9GT1JNQVRfVEVMRVRIT05fRklMRRADEiIKHlNFU1NJT05fRk9STUFUX1BZUk9HUkFNX1NUUklORxAEKrMBCg9MZWFzZUxvc3NSZWFzb24SIQodTEVBU0VfTE9TU19SRUFTT05fVU5TUEVDSUZJRUQQABIdChlMRUFTRV9MT1NTX1JFQVNPTl9FWFBJUkVEEAESHQoZTEVBU0VfTE9TU19SRUFTT05fUkVWT0tFRBACEiIKHkxFQVNFX0xPU1NfUkVBU09OX1NFU1NJT05fR09ORRADEhsKF0xFQVNFX0xPU1NfUkVBU09OX1NUQUxFEARiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Which session to lease. Every field that is set must match; an empty selector takes any session of the
@@ -225,6 +225,34 @@ export const LeaseProofSchema: GenMessage<LeaseProof> = /*@__PURE__*/
   messageDesc(file_telegate_session_pool_v1_lease, 3);
 
 /**
+ * A lease with LEASE_ACCESS_FILE, named by a holder that keeps no token.
+ *
+ * @generated from message telegate.session_pool.v1.FileLease
+ */
+export type FileLease = Message<"telegate.session_pool.v1.FileLease"> & {
+  /**
+   * The session.
+   *
+   * @generated from field: int64 session_id = 1;
+   */
+  sessionId: bigint;
+
+  /**
+   * The lease. Empty: whichever the caller has on the session.
+   *
+   * @generated from field: string lease_id = 2;
+   */
+  leaseId: string;
+};
+
+/**
+ * Describes the message telegate.session_pool.v1.FileLease.
+ * Use `create(FileLeaseSchema)` to create a new message.
+ */
+export const FileLeaseSchema: GenMessage<FileLease> = /*@__PURE__*/
+  messageDesc(file_telegate_session_pool_v1_lease, 4);
+
+/**
  * A time during which Telegram will refuse calls of a session.
  *
  * @generated from message telegate.session_pool.v1.FloodWait
@@ -264,7 +292,7 @@ export type FloodWait = Message<"telegate.session_pool.v1.FloodWait"> & {
  * Use `create(FloodWaitSchema)` to create a new message.
  */
 export const FloodWaitSchema: GenMessage<FloodWait> = /*@__PURE__*/
-  messageDesc(file_telegate_session_pool_v1_lease, 4);
+  messageDesc(file_telegate_session_pool_v1_lease, 5);
 
 /**
  * In a stream: the lease has ended. Stop using the session at once.
@@ -299,7 +327,7 @@ export type LeaseLost = Message<"telegate.session_pool.v1.LeaseLost"> & {
  * Use `create(LeaseLostSchema)` to create a new message.
  */
 export const LeaseLostSchema: GenMessage<LeaseLost> = /*@__PURE__*/
-  messageDesc(file_telegate_session_pool_v1_lease, 5);
+  messageDesc(file_telegate_session_pool_v1_lease, 6);
 
 /**
  * In a stream: please finish and release. The lease is revoked at the deadline.
@@ -327,7 +355,7 @@ export type DrainRequested = Message<"telegate.session_pool.v1.DrainRequested"> 
  * Use `create(DrainRequestedSchema)` to create a new message.
  */
 export const DrainRequestedSchema: GenMessage<DrainRequested> = /*@__PURE__*/
-  messageDesc(file_telegate_session_pool_v1_lease, 6);
+  messageDesc(file_telegate_session_pool_v1_lease, 7);
 
 /**
  * In a stream: the acquire waits in the queue. Sent when it is queued and whenever `position` changes.
@@ -355,7 +383,7 @@ export type LeaseQueued = Message<"telegate.session_pool.v1.LeaseQueued"> & {
  * Use `create(LeaseQueuedSchema)` to create a new message.
  */
 export const LeaseQueuedSchema: GenMessage<LeaseQueued> = /*@__PURE__*/
-  messageDesc(file_telegate_session_pool_v1_lease, 7);
+  messageDesc(file_telegate_session_pool_v1_lease, 8);
 
 /**
  * In a stream: this replica stops. Leases are untouched: open a stream elsewhere and attach with ids and
@@ -377,7 +405,7 @@ export type GoAway = Message<"telegate.session_pool.v1.GoAway"> & {
  * Use `create(GoAwaySchema)` to create a new message.
  */
 export const GoAwaySchema: GenMessage<GoAway> = /*@__PURE__*/
-  messageDesc(file_telegate_session_pool_v1_lease, 8);
+  messageDesc(file_telegate_session_pool_v1_lease, 9);
 
 /**
  * In a stream: a renewal was committed.
@@ -405,7 +433,7 @@ export type LeaseRenewed = Message<"telegate.session_pool.v1.LeaseRenewed"> & {
  * Use `create(LeaseRenewedSchema)` to create a new message.
  */
 export const LeaseRenewedSchema: GenMessage<LeaseRenewed> = /*@__PURE__*/
-  messageDesc(file_telegate_session_pool_v1_lease, 9);
+  messageDesc(file_telegate_session_pool_v1_lease, 10);
 
 /**
  * Who may touch the key of a leased session.
@@ -436,6 +464,15 @@ export const LeaseAccess = {
    * @generated from enum value: LEASE_ACCESS_CREDENTIALS = 2;
    */
   CREDENTIALS: 2,
+
+  /**
+   * The holder opens the session's file in the session folder by itself: only sessions that have a file are
+   * granted, the pool hands out no key, and no process of the mesh gets an egress claim meanwhile. For
+   * programs that send no renewals; see AcquireLeaseRequest.file_quarantine and ReleaseLeaseRequest.file_lease.
+   *
+   * @generated from enum value: LEASE_ACCESS_FILE = 3;
+   */
+  FILE: 3,
 } as const;
 
 /**
