@@ -1,8 +1,9 @@
 import { pathToFileURL } from 'node:url';
-import { databaseUrl, logLevel, natsUrl } from '#lib/config/shared.ts';
+import { databaseUrl, logLevel, natsUrl, startTimeout } from '#lib/config/shared.ts';
 import { runProcess } from '#lib/lifecycle/process.ts';
 import { migrate } from '#lib/postgres/migrate.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
+import { awaitDatabase } from './await-database.ts';
 import type { SchemaFolder } from './schemas.ts';
 import { neededSchemas } from './schemas.ts';
 
@@ -30,11 +31,18 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     name: 'migrate',
     purpose:
       'brings the database to the version that the services need. Safe to repeat; services wait for it.',
-    fields: { databaseUrl, natsUrl, logLevel },
+    fields: { databaseUrl, natsUrl, startTimeout, logLevel },
     env: process.env,
     argv: process.argv.slice(2),
     task: true,
-    async main({ config, log }) {
+    async main({ config, log, clock, stopping }) {
+      await awaitDatabase(config.databaseUrl, {
+        clock,
+        limitMs: config.startTimeout,
+        signal: stopping,
+        say: (text) => log.info({ kind: 'waiting' }, text),
+        remedy: 'Start it, or correct DATABASE_URL. START_TIMEOUT changes how long is waited.',
+      });
       const outcomes = await migrateAll(config.databaseUrl, neededSchemas(config), log);
       for (const { schema, applied, version } of outcomes)
         log.info(

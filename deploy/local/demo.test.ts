@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,7 @@ function runDemo(...args: string[]): Demo {
 
 async function withMesh(
   args: readonly string[],
-  body: (meshFile: string, mesh: MeshFile) => Promise<void>,
+  body: (meshFile: string, mesh: MeshFile, said: string) => Promise<void>,
 ): Promise<void> {
   const meshFile = join(place.parent, 'mesh.json');
   const launcher = startLauncher({
@@ -52,7 +52,7 @@ async function withMesh(
   });
   try {
     await launcher.says('Ctrl-C stops everything');
-    await body(meshFile, JSON.parse(readFileSync(meshFile, 'utf8')) as MeshFile);
+    await body(meshFile, JSON.parse(readFileSync(meshFile, 'utf8')) as MeshFile, launcher.output());
   } finally {
     launcher.signal('SIGINT');
   }
@@ -87,6 +87,15 @@ test.for(['', '--no-nats'])(
     });
   },
 );
+
+test('the first command of the ready table works as it is printed', async () => {
+  await withMesh([], async (_meshFile, _mesh, said) => {
+    const command = /^ +(npx buf curl .*)$/m.exec(said)?.[1] ?? 'false';
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', command], { cwd: root, encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringContaining('rror') });
+    expect(JSON.parse(stdout)).toMatchObject({ status: { readTime: expect.any(String) } });
+  });
+}, 60_000);
 
 test('a tour that is stopped half-way tidies up and does not claim success', async () => {
   await withMesh(['--no-nats'], async (meshFile, mesh) => {

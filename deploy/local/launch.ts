@@ -7,11 +7,11 @@ import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
 import type { Clock } from '#lib/lifecycle/clock.ts';
 import type { StopSequence } from '#lib/lifecycle/stop-sequence.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
+import { awaitDatabase, placeOf } from '../await-database.ts';
 import { migrateAll } from '../migrate.ts';
 import { neededSchemas } from '../schemas.ts';
 import { clusterFolder, startEmbeddedDatabase } from './embedded-database.ts';
 import { serviceEnvironment } from './environment.ts';
-import { awaitDatabase, placeOf } from './external-database.ts';
 import { StartFailure } from './failure.ts';
 import type { Home } from './home.ts';
 import { chooseKeys, deleteData, openHome, temporaryHome } from './home.ts';
@@ -80,9 +80,9 @@ export async function launchMesh(launch: Launch): Promise<Launched> {
   const choice = chooseKeys(home, env);
   if (choice.made) say(`Keys: made in ${home.keys}`);
 
-  const [ports, databaseUrl, events] = await together(
+  const ports = await choosePorts(launch);
+  const [databaseUrl, events] = await together(
     launch.abort,
-    choosePorts(launch),
     startDatabase(launch, home, record),
     startEvents(launch, home, record),
   );
@@ -201,7 +201,8 @@ async function startDatabase(launch: Launch, home: Home, record: MeshRecord): Pr
   if (settings.databaseUrl !== undefined) {
     const place = placeOf(settings.databaseUrl);
     say(`PostgreSQL: ${place} (DATABASE_URL)`);
-    const limits = { clock, limitMs: settings.startTimeout, signal: abort.signal, say };
+    const remedy = 'Start it, correct DATABASE_URL, or unset it to use the embedded one.';
+    const limits = { clock, limitMs: settings.startTimeout, signal: abort.signal, say, remedy };
     await phase(launch, 'PostgreSQL answers', awaitDatabase(settings.databaseUrl, limits));
     return settings.databaseUrl;
   }

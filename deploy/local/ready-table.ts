@@ -1,12 +1,15 @@
-import { isAbsolute, relative } from 'node:path';
-import { placeOf } from './external-database.ts';
+import { join, relative, sep } from 'node:path';
+import type { Home } from './home.ts';
+import { placeOf } from '../await-database.ts';
 import type { MeshFile } from './mesh-file.ts';
 
 export interface ReadyTable {
   mesh: MeshFile;
   meshFile: string;
   keysFile: string | undefined;
-  folder: string;
+  home: Home;
+  /** Paths below it are shown as seen from there. */
+  projectFolder: string;
   ephemeral: boolean;
   totalMs: number;
 }
@@ -14,28 +17,20 @@ export interface ReadyTable {
 /** What is printed when everything runs. The key itself is only in the file. */
 export function readyTable(table: ReadyTable): string {
   const { mesh } = table;
+  const meshFile = shown(table, table.meshFile);
   const rows: [string, string][] = [];
   for (const [service, { grpc, admin }] of Object.entries(mesh.endpoints)) {
     rows.push([service.replaceAll('_', '-'), `gRPC ${grpc}   admin ${admin} (/readyz /metrics)`]);
   }
-  rows.push(['PostgreSQL', postgresRow(table)], ['events', eventsRow(mesh)]);
-  rows.push(['keys', keysRow(table)]);
-  rows.push(['API key', `"apiKey" in ${table.meshFile} (mode 0600, gone when the mesh stops)`]);
+  rows.push(['PostgreSQL', postgresRow(table)], ['events', eventsRow(mesh)], ['keys', keysRow(table)]);
+  rows.push(['API key', `"apiKey" in ${meshFile} (mode 0600, gone when the mesh stops)`]);
   const width = Math.max(...rows.map(([name]) => name.length));
-  const session = mesh.endpoints['session_pool'];
   return [
     `TeleGate is ready after ${(table.totalMs / 1_000).toFixed(1)} s.`,
     '',
     ...rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
     '',
-    ...(session
-      ? ['Try it, in another terminal in this folder:', '', `  ${firstCommand(table, session.grpc)}`, '']
-      : []),
-    ...(session
-      ? [
-          `A tour: npm run demo${table.ephemeral || !isDefault(table) ? ` -- --mesh-file ${table.meshFile}` : ''}`,
-        ]
-      : []),
+    ...firstSteps(table, meshFile),
     table.ephemeral
       ? 'Ctrl-C stops everything and deletes the data.'
       : 'Ctrl-C stops everything and keeps the data; npm start -- --fresh starts from nothing.',
@@ -43,15 +38,32 @@ export function readyTable(table: ReadyTable): string {
   ].join('\n');
 }
 
-function isDefault(table: ReadyTable): boolean {
-  return (
-    table.meshFile.endsWith('.telegate/mesh.json') && !isAbsolute(relative(process.cwd(), table.meshFile))
-  );
+function firstSteps({ mesh }: ReadyTable, meshFile: string): string[] {
+  const pool = mesh.endpoints['session_pool'];
+  if (!pool) return [];
+  const named = meshFile === join('.telegate', 'mesh.json') ? '' : ` -- --mesh-file ${quoted(meshFile)}`;
+  return [
+    'Try it, in another terminal in this folder:',
+    '',
+    `  ${firstCommand(meshFile, pool.grpc)}`,
+    '',
+    `A tour: npm run demo${named}`,
+  ];
 }
 
-function postgresRow({ mesh, folder, ephemeral }: ReadyTable): string {
+function shown({ projectFolder }: ReadyTable, path: string): string {
+  const below = relative(projectFolder, path);
+  return below.startsWith(`..${sep}`) || below === '' ? path : below;
+}
+
+function quoted(path: string): string {
+  return /^[\w./@%+,:-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+function postgresRow(table: ReadyTable): string {
+  const { mesh, home, ephemeral } = table;
   if (mesh.postgres.kind === 'external') return `${placeOf(mesh.postgres.url)} (DATABASE_URL)`;
-  return `embedded at ${new URL(mesh.postgres.url).host}, ${ephemeral ? 'data in a temporary folder' : `data in ${folder}`}; DATABASE_URL replaces it`;
+  return `embedded at ${new URL(mesh.postgres.url).host}, ${ephemeral ? 'data in a temporary folder' : `data in ${shown(table, home.postgres)}`}; DATABASE_URL replaces it`;
 }
 
 function eventsRow({ events }: MeshFile): string {
@@ -63,18 +75,17 @@ function eventsRow({ events }: MeshFile): string {
     : `${places.join(', ')} (NATS_URL)`;
 }
 
-function keysRow({ keysFile }: ReadyTable): string {
-  return keysFile === undefined
+function keysRow(table: ReadyTable): string {
+  return table.keysFile === undefined
     ? 'from TELEGATE_MASTER_KEY, TELEGATE_MESH_KEY and TELEGATE_OPERATOR_KEY'
-    : `${keysFile} (mode 0600); TELEGATE_MASTER_KEY, TELEGATE_MESH_KEY and TELEGATE_OPERATOR_KEY replace them`;
+    : `${shown(table, table.keysFile)} (mode 0600); TELEGATE_MASTER_KEY, TELEGATE_MESH_KEY and TELEGATE_OPERATOR_KEY replace them`;
 }
 
 /** Works as it stands with nothing but Node: the messages come from the server's reflection. */
-export function firstCommand(table: Pick<ReadyTable, 'meshFile'>, grpc: string): string {
-  const path = isAbsolute(table.meshFile) ? table.meshFile : `./${table.meshFile}`;
+function firstCommand(meshFile: string, grpc: string): string {
+  const readKey = `node -p "JSON.parse(fs.readFileSync(process.argv[1])).apiKey" ${quoted(meshFile)}`;
   return (
-    'npx buf curl --http2-prior-knowledge --protocol grpc ' +
-    `-H "x-api-key: $(node -p "require('${path}').apiKey")" ` +
+    `npx buf curl --http2-prior-knowledge --protocol grpc -H "x-api-key: $(${readKey})" ` +
     `http://${grpc}/telegate.session_pool.v1.SessionPoolService/GetPoolStatus`
   );
 }

@@ -3,8 +3,9 @@ import { ConfigError } from '#lib/config/config.ts';
 import { systemClock } from '#lib/lifecycle/clock.ts';
 import { createStopSequence } from '#lib/lifecycle/stop-sequence.ts';
 import { createLogger } from '#lib/telemetry/log.ts';
+import { DatabaseUnusable } from '../await-database.ts';
 import { explainFileError, messageOf, StartFailure } from './failure.ts';
-import { launchMesh } from './launch.ts';
+import { launchMesh, root } from './launch.ts';
 import { readableLine } from './log-lines.ts';
 import { readOptions } from './options.ts';
 import { readyTable } from './ready-table.ts';
@@ -84,7 +85,7 @@ async function launchAndWait(services: readonly ServiceEntry[]): Promise<number>
     say(
       readyTable({
         ...launched,
-        folder: launched.home.folder,
+        projectFolder: root,
         ephemeral: options.ephemeral,
         totalMs: performance.now(),
       }),
@@ -125,7 +126,7 @@ function stopOnSignal(kill: () => void): AbortSignal {
 
 function complain(error: unknown, folder: string): void {
   const explained =
-    error instanceof StartFailure || error instanceof ConfigError
+    error instanceof StartFailure || error instanceof ConfigError || error instanceof DatabaseUnusable
       ? error.message
       : (explainFileError(error, folder) ?? unexpected(error));
   process.stderr.write(`\nTeleGate cannot start.\n${explained}\n`);

@@ -1,7 +1,11 @@
 import { Client } from 'pg';
 import type { Clock } from '#lib/lifecycle/clock.ts';
 import { pause } from '#lib/lifecycle/clock.ts';
-import { errorCode, messageOf, StartFailure } from './failure.ts';
+
+/** The database cannot be used; the message is for people and says what to do. */
+export class DatabaseUnusable extends Error {
+  override readonly name = 'DatabaseUnusable';
+}
 
 /** Refusals that waiting does not mend. */
 const advice: { readonly [code: string]: string } = {
@@ -17,21 +21,24 @@ const OLDEST_VERSION = 140_000;
 /** Waits for the database of DATABASE_URL and says what it waits for. */
 export async function awaitDatabase(
   url: string,
-  options: { clock: Clock; limitMs: number; signal: AbortSignal; say: (text: string) => void },
+  options: {
+    clock: Clock;
+    limitMs: number;
+    signal: AbortSignal;
+    say: (text: string) => void;
+    remedy: string;
+  },
 ): Promise<void> {
-  const { clock, limitMs, signal, say } = options;
+  const { clock, limitMs, signal, say, remedy } = options;
   const place = placeOf(url);
   const deadline = clock.monotonic() + limitMs;
   let announced = false;
   for (;;) {
     const problem = await tryConnecting(url, place, Math.min(ATTEMPT_LIMIT_MS, limitMs));
     if (problem === undefined) return;
-    if (signal.aborted) throw new StartFailure('The start was interrupted.');
+    if (signal.aborted) throw new DatabaseUnusable('The start was interrupted.');
     if (clock.monotonic() > deadline)
-      throw new StartFailure(
-        `No PostgreSQL answers at ${place} (DATABASE_URL): ${problem}. ` +
-          'Start it, correct DATABASE_URL, or unset it to use the embedded one.',
-      );
+      throw new DatabaseUnusable(`No PostgreSQL answers at ${place} (DATABASE_URL): ${problem}. ${remedy}`);
     if (!announced) say(`Waiting up to ${limitMs / 1_000} s for PostgreSQL at ${place}: ${problem}.`);
     announced = true;
     await pause(clock, 250, signal);
@@ -53,15 +60,15 @@ async function tryConnecting(url: string, place: string, attemptMs: number): Pro
     );
     const version = Number(rows[0]?.version);
     if (version < OLDEST_VERSION)
-      throw new StartFailure(
+      throw new DatabaseUnusable(
         `PostgreSQL at ${place} is version ${Math.floor(version / 10_000)}; 14 is the oldest that works.`,
       );
     return undefined;
   } catch (error) {
-    if (error instanceof StartFailure) throw error;
-    const permanent = advice[errorCode(error) ?? ''];
+    if (error instanceof DatabaseUnusable) throw error;
+    const permanent = advice[codeOf(error)];
     if (permanent !== undefined)
-      throw new StartFailure(`PostgreSQL at ${place} refuses: ${messageOf(error)}. ${permanent}`);
+      throw new DatabaseUnusable(`PostgreSQL at ${place} refuses: ${messageOf(error)}. ${permanent}`);
     return describe(error);
   } finally {
     await client.end().catch(() => {});
@@ -71,7 +78,16 @@ async function tryConnecting(url: string, place: string, attemptMs: number): Pro
 /** A name with several addresses fails with an AggregateError, whose own message is empty. */
 function describe(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
-  return messageOf(error) || errorCode(error) || 'no connection';
+  return messageOf(error) || codeOf(error) || 'no connection';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
 }
 
 /** Host, port and database, never user or password. */
