@@ -275,19 +275,25 @@ describe.each([
     });
 
     test('replicas share a durable: each event once, in order, and one takes over from the other', async () => {
-      const seen = createSeen();
+      const atWork = new Set<string>();
+      const seen = createSeen(async ({ entityId, entitySequence }) => {
+        expect(atWork).not.toContain(entityId);
+        atWork.add(entityId);
+        // The earlier of two takes longer: side by side, the later one would come first.
+        for (let turns = entitySequence % 2n === 0n ? 1 : 20; turns > 0; turns--)
+          await new Promise((resolve) => setImmediate(resolve));
+        atWork.delete(entityId);
+      });
       const other = await harness.openBus();
       const options = { durable: 'shared', subjects: SUBJECTS, handle: seen.handle };
-      const consumer = await bus.consume(options);
-      const events = manyEvents(6, 20).map((event) => ({ ...event, headers: {} }));
-      await bus.publish(events.slice(0, 40));
-      await seen.waitFor(events.slice(0, 40));
-      await other.consume(options);
-      await bus.publish(events.slice(40, 80));
-      await seen.waitFor(events.slice(40, 80));
+      const events = manyEvents(6, 150).map((event) => ({ ...event, headers: {} }));
+      // More than either fetches at once, so that both could have a part of each entity.
+      await bus.publish(events.slice(0, 720));
+      const [consumer] = await Promise.all([bus.consume(options), other.consume(options)]);
+      await seen.waitFor(events.slice(0, 720));
       await consumer.stop();
-      await bus.publish(events.slice(80));
-      await seen.waitFor(events.slice(80));
+      await bus.publish(events.slice(720));
+      await seen.waitFor(events);
       expectOrderWithinEntities(seen.events);
       expect(seen.events).toHaveLength(events.length);
     });

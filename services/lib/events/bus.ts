@@ -38,7 +38,12 @@ export interface Consumer {
 
 /** At least once, kept for days, ordered within one entity. */
 export interface EventBus {
-  /** One outcome an event, in the order given. Publishing the same event id again within 2 minutes stores nothing. */
+  /** What carries the events, as spans name it. */
+  readonly system: 'nats' | 'postgresql';
+  /**
+   * One outcome an event, in the order given. An entity's events are stored in that order too: after one that
+   * failed, its later ones are not tried. Publishing the same event id again within 2 minutes stores nothing.
+   */
   publish(events: readonly BusEvent[]): Promise<PublishOutcome[]>;
   consume(options: ConsumeOptions): Promise<Consumer>;
   close(): Promise<void>;

@@ -59,6 +59,7 @@ export async function openNatsBus(given: NatsBusOptions): Promise<EventBus> {
   const { wire, connection } = await openConnection(options);
   const consumers = new Set<Consumer>();
   return {
+    system: 'nats',
     publish: (events) => publish(wire, events, options.clock),
     async consume(consumeOptions) {
       const consumer = await consumeFromNats(wire, consumeOptions, options);
@@ -102,15 +103,20 @@ async function openConnection(options: Required<NatsBusOptions>): Promise<Connec
 
 class WrongServer extends Error {}
 
+/** `user:password@`, or a token alone before the `@`. */
+function credentials(server: URL | undefined): { token?: string; user?: string; pass?: string } {
+  if (!server?.username) return {};
+  const user = decodeURIComponent(server.username);
+  return server.password ? { user, pass: decodeURIComponent(server.password) } : { token: user };
+}
+
 async function connectOnce(options: Required<NatsBusOptions>, servers: URL[]): Promise<Connection> {
   const { log } = options;
   const [first] = servers;
   let failures = 0;
   const connection = await connect({
     servers: servers.map((one) => one.host),
-    ...(first?.username
-      ? { user: decodeURIComponent(first.username), pass: decodeURIComponent(first.password) }
-      : {}),
+    ...credentials(first),
     ...(servers.some((one) => one.protocol === 'tls:') ? { tls: {} } : {}),
     name: 'telegate',
     timeout: 3_000,
@@ -163,10 +169,11 @@ async function ensureStream(manager: JetStreamManager): Promise<void> {
   const wanted = streamConfig as unknown as Partial<StreamConfig>;
   try {
     await manager.streams.add(wanted);
-  } catch {
-    // It is there with other limits, or JetStream is off: then this says so.
-    const { config } = await manager.streams.info(STREAM);
-    await manager.streams.update(STREAM, { ...config, ...wanted });
+  } catch (error) {
+    const known = await manager.streams.info(STREAM).catch(() => undefined);
+    // Not there, and it could not be made: no room on the disk, or no right to.
+    if (!known) throw error;
+    await manager.streams.update(STREAM, { ...known.config, ...wanted });
   }
 }
 

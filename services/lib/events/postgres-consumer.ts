@@ -23,6 +23,8 @@ const MAX_IN_HAND = 1_024;
 const POLL_MS = 1_000;
 /** How long handled events may be handled again after a crash. */
 const SAVE_EVERY_MS = 200;
+/** A durable that is in use says so, that it is not forgotten. */
+const TOUCH_EVERY_MS = 10_000;
 const STOP_LIMIT_MS = 5_000;
 
 /** Replicas of a durable take turns: the one that holds its lock reads on from the saved position. */
@@ -47,6 +49,7 @@ export async function consumeFromPostgres(options: PostgresConsumerOptions): Pro
     let saved = await positionOf(client, durable);
     let horizon = saved;
     let lastSaveAt = clock.monotonic();
+    let lastTouchAt = lastSaveAt;
     const lanes = createLanes<Delivery>({
       durable,
       system: 'postgresql',
@@ -63,7 +66,11 @@ export async function consumeFromPostgres(options: PostgresConsumerOptions): Pro
     current = lanes;
     const save = async (): Promise<void> => {
       const position = handledUpTo(lanes, horizon);
-      if (position > saved) await savePosition(client, durable, position);
+      const isDue = forgetAfterMs !== undefined && clock.monotonic() - lastTouchAt >= TOUCH_EVERY_MS;
+      if (position > saved || isDue) {
+        await savePosition(client, durable, position);
+        lastTouchAt = clock.monotonic();
+      }
       saved = position;
       lastSaveAt = clock.monotonic();
     };

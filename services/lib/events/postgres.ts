@@ -57,6 +57,7 @@ export async function openPostgresBus(options: PostgresBusOptions): Promise<Even
   }
 
   return {
+    system: 'postgresql',
     publish: publishAll,
     async consume(consumeOptions) {
       const consumer = await consumeFromPostgres({

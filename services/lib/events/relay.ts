@@ -27,14 +27,12 @@ export interface RelayOptions {
   /** Whose outbox; one relay at a time works on it, the others stand by. */
   schema: string;
   bus: EventBus;
-  /** `nats` or `postgresql`, for spans. */
-  system?: string;
   log: Logger;
   clock?: Clock;
 }
 
-/** After a batch the next look comes soon, then ever later: two small queries a second when nothing happens. */
-const POLL = { shortestMs: 25, longestMs: 500 };
+/** After a batch the next look comes soon, then ever later: four small queries a second when nothing happens. */
+const POLL = { shortestMs: 25, longestMs: 250 };
 /** After a failure: of one entity, or of the whole broker when nothing could be published. */
 const RETRY = { firstMs: 100, longestMs: 5_000 };
 /** More than this many failing entities are a failing broker. */
@@ -94,7 +92,7 @@ export function startRelay(options: RelayOptions): Relay {
 
   async function publishRows(client: pg.Client, rows: readonly OutboxRow[]): Promise<boolean> {
     const events = rows.map(toEvent);
-    const spans = events.map((event) => startProducerSpan(options.system ?? 'nats', event));
+    const spans = events.map((event) => startProducerSpan(options.bus.system, event));
     const outcomes = await publishAll(events, spans);
     const positions = rows.filter((_, index) => outcomes[index]?.ok).map((row) => row.position);
     const brokerWorks = noteFailures(events, outcomes);
