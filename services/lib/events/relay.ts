@@ -27,6 +27,8 @@ export interface RelayOptions {
   /** Whose outbox; one relay at a time works on it, the others stand by. */
   schema: string;
   bus: EventBus;
+  /** For spans; what the bus says of itself when not given. */
+  system?: EventBus['system'];
   log: Logger;
   clock?: Clock;
 }
@@ -47,7 +49,7 @@ interface Held {
 
 /** Moves committed events from a service's outbox to the bus: at least once, in order within an entity. */
 export function startRelay(options: RelayOptions): Relay {
-  const { schema, log, clock = systemClock } = options;
+  const { schema, bus, system = bus.system, log, clock = systemClock } = options;
   const measures = createRelayMeasures(schema);
   const held = new Map<string, Held>();
   let paused = false;
@@ -92,7 +94,7 @@ export function startRelay(options: RelayOptions): Relay {
 
   async function publishRows(client: pg.Client, rows: readonly OutboxRow[]): Promise<boolean> {
     const events = rows.map(toEvent);
-    const spans = events.map((event) => startProducerSpan(options.bus.system, event));
+    const spans = events.map((event) => startProducerSpan(system, event));
     const outcomes = await publishAll(events, spans);
     const positions = rows.filter((_, index) => outcomes[index]?.ok).map((row) => row.position);
     const brokerWorks = noteFailures(events, outcomes);
@@ -107,7 +109,7 @@ export function startRelay(options: RelayOptions): Relay {
   ): Promise<PublishOutcome[]> {
     let outcomes: PublishOutcome[];
     try {
-      outcomes = await options.bus.publish(events);
+      outcomes = await bus.publish(events);
     } catch (error) {
       outcomes = events.map(() => ({ ok: false, error: error as Error }));
     }
