@@ -8,6 +8,7 @@ import { fieldsOf, refusal, sessionCalls } from './test-calls.ts';
 import {
   callOf,
   claim,
+  collide,
   eventsOf,
   lease,
   newTenant,
@@ -112,10 +113,9 @@ describe('export', () => {
   test('of two at once, one gets the key', async () => {
     const ctx = callOf(newTenant());
     const { sessionId } = await calls.bringIn(ctx);
-    const outcomes = await Promise.allSettled([
-      calls.exportKey(ctx, sessionId),
-      calls.exportKey(ctx, sessionId),
-    ]);
+    const outcomes = await collide(pool, 'slots', 2, () =>
+      Promise.allSettled([calls.exportKey(ctx, sessionId), calls.exportKey(ctx, sessionId)]),
+    );
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 

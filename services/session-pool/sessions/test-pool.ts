@@ -162,12 +162,12 @@ export async function rowsOf(
 }
 
 /**
- * Starts `body` while nobody can write to the table, and lets them when so many transactions wait for it: they
+ * Starts `body` while nobody can write to the table or lock its rows, and lets them when so many transactions wait for it: they
  * have all read what was there before, and now collide.
  */
 export async function collide<T>(
   pool: TestPool,
-  table: 'sessions' | 'replays',
+  table: 'sessions' | 'slots' | 'replays',
   waiting: number,
   body: () => Promise<T>,
 ): Promise<T> {
@@ -175,7 +175,7 @@ export async function collide<T>(
   await holder.connect();
   try {
     await holder.query('begin');
-    await holder.query(`lock table session_pool.${table} in share row exclusive mode`);
+    await holder.query(`lock table session_pool.${table} in exclusive mode`);
     const running = body();
     await expect
       .poll(async () => {
