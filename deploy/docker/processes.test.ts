@@ -159,6 +159,14 @@ describe('every process of docker-compose.yml, with its own command and variable
     expect(await ended(started.child)).toBe(0);
   }, 60_000);
 
+  test('the key rotation that the head of docker-compose.yml names runs in the image', async () => {
+    await migrateAsCompose(undefined);
+    const service = compose.services['session-pool'] as ComposeService;
+    const started = run(['node', 'deploy/keys/rotate.ts'], await environmentHere(service, undefined));
+    const code = await exitCode(started);
+    expect({ code, output: started.output() }).toMatchObject({ code: 0 });
+  });
+
   test('says every fault when the variables are missing, and ends', async () => {
     for (const name of ['migrate', ...serving]) {
       const started = run(compose.services[name]?.command ?? [], {

@@ -11,7 +11,7 @@ import {
   readMesh,
   startLauncher,
 } from './fixtures/launcher.ts';
-import type { RunningMesh } from './running.ts';
+import { readRunning } from './running.ts';
 
 let place: ReturnType<typeof newHome>;
 
@@ -68,8 +68,7 @@ test('with launcher and guard killed the services drain by themselves, and the n
   const { home } = place;
   const launcher = startLauncher({ home });
   await launcher.says('Ctrl-C stops everything');
-  const record = JSON.parse(readFileSync(join(home, 'running.json'), 'utf8')) as RunningMesh;
-  process.kill(record.guard?.pid ?? 0, 'SIGKILL');
+  process.kill(readRunning(join(home, 'running.json'))?.guard?.pid ?? 0, 'SIGKILL');
   launcher.signal('SIGKILL');
   await expect.poll(() => notes(home).at(-1)).toBe('drained after the end of its standard input');
 
@@ -77,6 +76,32 @@ test('with launcher and guard killed the services drain by themselves, and the n
   await next.says('Ctrl-C stops everything');
   expect(next.output()).toContain('Stopping what a killed launcher left running:');
   await stopsWell(next);
+}, 60_000);
+
+test('--fresh after a kill of launcher and guard stops what runs on the data before it deletes it', async () => {
+  const { home } = place;
+  const launcher = startLauncher({ home });
+  await launcher.says('Ctrl-C stops everything');
+  process.kill(readRunning(join(home, 'running.json'))?.guard?.pid ?? 0, 'SIGKILL');
+  const { url } = readMesh(home).postgres;
+  launcher.signal('SIGKILL');
+  const fresh = startLauncher({ home, args: ['--fresh'] });
+  await fresh.says('Ctrl-C stops everything');
+  expect(fresh.output()).toContain('is deleted; the keys are kept');
+  expect(readMesh(home).postgres.url).not.toBe(url);
+  expect(await answers(url)).toBe(false);
+  await stopsWell(fresh);
+}, 60_000);
+
+test('of two that start at once in one folder exactly one runs', async () => {
+  const { home } = place;
+  const both = [startLauncher({ home }), startLauncher({ home })];
+  const refused = await Promise.any(both.map(async (one) => ({ one, ...(await one.exited) })));
+  expect(refused.code).toBe(1);
+  expect(refused.one.output()).toContain('A mesh runs in');
+  const [running] = both.filter((one) => one !== refused.one);
+  await running?.says('Ctrl-C stops everything');
+  if (running) await stopsWell(running);
 }, 60_000);
 
 test('a service that dies is reported and started again, later after each crash', async () => {

@@ -1,12 +1,25 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestDatabase } from '../../tests/support/postgres.ts';
 import type { LauncherOptions } from './fixtures/launcher.ts';
 import { expectNothingLeft, newHome, startLauncher } from './fixtures/launcher.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 let place: ReturnType<typeof newHome>;
 let servers: Server[] = [];
@@ -219,6 +232,28 @@ test('a nats-server that does not start: its words', async () => {
   });
   expect(
     await unsaid({ env: { PATH: `${folder}:/usr/bin:/bin` } }, 'the store is upside down', '--no-nats'),
+  ).toBe('nothing');
+});
+
+/** The project as it is installed where no embedded PostgreSQL is made for the platform. */
+function projectWithoutPostgres(): string {
+  const project = join(place.parent, 'project');
+  mkdirSync(join(project, 'node_modules'), { recursive: true });
+  for (const name of readdirSync(join(root, 'node_modules')).filter((one) => !one.includes('embedded')))
+    symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
+  for (const name of ['package.json', 'services', 'gen/ts', 'deploy'])
+    cpSync(join(root, name), join(project, name), { recursive: true });
+  return project;
+}
+
+test('a platform without embedded PostgreSQL: set DATABASE_URL', async () => {
+  const script = join(projectWithoutPostgres(), 'deploy/local/fixtures/start-fake.ts');
+  expect(
+    await unsaid(
+      { script },
+      /No PostgreSQL is installed for \w+-\w+/,
+      'set DATABASE_URL to a PostgreSQL server',
+    ),
   ).toBe('nothing');
 });
 
