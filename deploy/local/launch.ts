@@ -4,21 +4,17 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
-import type { Clock } from '#lib/lifecycle/clock.ts';
-import type { StopSequence } from '#lib/lifecycle/stop-sequence.ts';
-import type { Logger } from '#lib/telemetry/log.ts';
-import { awaitDatabase, placeOf } from '../await-database.ts';
-import { migrateAll } from '../migrate.ts';
-import { neededSchemas } from '../schemas.ts';
-import { clusterFolder, startEmbeddedDatabase } from './embedded-database.ts';
+import { clusterFolder } from './embedded-database.ts';
 import { serviceEnvironment } from './environment.ts';
 import { StartFailure } from './failure.ts';
 import type { Home } from './home.ts';
 import { chooseKeys, deleteData, openHome, temporaryHome } from './home.ts';
+import { migrateDatabase, startDatabase, startEvents } from './infrastructure.ts';
+import type { Launch } from './launch-context.ts';
+import { root, STEP_LIMIT_MS } from './launch-context.ts';
 import type { MeshFile } from './mesh-file.ts';
 import { writeMeshFile } from './mesh-file.ts';
-import { awaitNats, findNatsServer, startNatsServer } from './nats-server.ts';
-import type { Options } from './options.ts';
+import { phase, together } from './phases.ts';
 import { reservePorts } from './ports.ts';
 import type { Supervised } from './processes.ts';
 import { supervise } from './processes.ts';
@@ -26,25 +22,8 @@ import type { ServiceEntry } from './registry.ts';
 import { endpointName, portVariable } from './registry.ts';
 import type { MeshRecord } from './running.ts';
 import { claimHome, postmasterOf, removeTraces } from './running.ts';
-import type { ServicePorts, Settings } from './settings.ts';
+import type { ServicePorts } from './settings.ts';
 import { fromWhereCalled } from './settings.ts';
-
-export const root: string = fileURLToPath(new URL('../../', import.meta.url));
-
-export interface Launch {
-  options: Options;
-  settings: Settings;
-  env: NodeJS.ProcessEnv;
-  services: readonly ServiceEntry[];
-  clock: Clock;
-  log: Logger;
-  say: (text: string) => void;
-  /** Aborted when the start is to be given up. */
-  abort: AbortController;
-  stops: StopSequence;
-  /** Called as soon as there is a record of what runs. */
-  onRecord: (record: MeshRecord) => void;
-}
 
 export interface Launched {
   mesh: MeshFile;
@@ -56,7 +35,6 @@ export interface Launched {
 }
 
 const STOP_MARGIN_MS = 5_000;
-const STEP_LIMIT_MS = 60_000;
 
 /** Starts everything, what can be at the same time; registers in `stops` how each part is stopped. */
 export async function launchMesh(launch: Launch): Promise<Launched> {
@@ -196,73 +174,6 @@ async function choosePorts(launch: Launch): Promise<Map<string, ServicePorts>> {
   );
 }
 
-async function startDatabase(launch: Launch, home: Home, record: MeshRecord): Promise<string> {
-  const { settings, clock, log, say, stops, abort } = launch;
-  if (settings.databaseUrl !== undefined) {
-    const place = placeOf(settings.databaseUrl);
-    say(`PostgreSQL: ${place} (DATABASE_URL)`);
-    const remedy = 'Start it, correct DATABASE_URL, or unset it to use the embedded one.';
-    const limits = { clock, limitMs: settings.startTimeout, signal: abort.signal, say, remedy };
-    await phase(launch, 'PostgreSQL answers', awaitDatabase(settings.databaseUrl, limits));
-    return settings.databaseUrl;
-  }
-  say('PostgreSQL: embedded (DATABASE_URL is unset)');
-  const starting = startEmbeddedDatabase({
-    folder: home.postgres,
-    clock,
-    log,
-    say,
-    onStart: (pid) => record.note('PostgreSQL', 'postgres', pid),
-  });
-  const database = await phase(launch, 'PostgreSQL is ready', starting);
-  stops.add('PostgreSQL', () => database.stop(), STEP_LIMIT_MS);
-  return database.url;
-}
-
-interface Events {
-  kind: MeshFile['events']['kind'];
-  natsUrl: string | undefined;
-}
-
-async function startEvents(launch: Launch, home: Home, record: MeshRecord): Promise<Events> {
-  const { settings, options, env, clock, say, stops, abort } = launch;
-  if (settings.natsUrl !== undefined) {
-    say('Events: NATS (NATS_URL)');
-    const limits = { clock, limitMs: settings.startTimeout, signal: abort.signal, say };
-    await phase(launch, 'NATS answers', awaitNats(settings.natsUrl, limits));
-    return { kind: 'external nats', natsUrl: settings.natsUrl };
-  }
-  const program = options.nats ? findNatsServer(env) : undefined;
-  if (program === undefined) {
-    const why = options.nats ? 'NATS_URL is unset, no nats-server is on PATH' : '--no-nats';
-    say(`Events: through PostgreSQL (${why})`);
-    return { kind: 'postgres', natsUrl: undefined };
-  }
-  say(`Events: ${program} (NATS_URL is unset)`);
-  const starting = startNatsServer({
-    program,
-    folder: home.nats,
-    clock,
-    startLimitMs: settings.startTimeout,
-    say,
-    onStart: (pid) => record.note('nats-server', 'nats', pid),
-  });
-  const server = await phase(launch, 'nats-server is ready', starting);
-  stops.add('nats-server', () => server.stop(), STEP_LIMIT_MS);
-  return { kind: 'nats-server', natsUrl: server.url };
-}
-
-async function migrateDatabase(launch: Launch, url: string, natsUrl: string | undefined): Promise<void> {
-  const migrated = await phase(
-    launch,
-    'The database has the right version',
-    migrateAll(url, neededSchemas({ natsUrl }), launch.log),
-  );
-  for (const { schema, applied } of migrated)
-    if (applied.length > 0)
-      launch.say(`Schema ${schema}: ${applied.length} migration${applied.length === 1 ? '' : 's'} applied`);
-}
-
 function startService(
   service: ServiceEntry,
   launch: Launch,
@@ -294,31 +205,4 @@ function startService(
 function address(listenHost: string, port: number): string {
   const host = listenHost === '0.0.0.0' ? '127.0.0.1' : listenHost === '::' ? '::1' : listenHost;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** Says how long a part of the start took. */
-async function phase<T>({ clock, say }: Launch, done: string, work: Promise<T>): Promise<T> {
-  const startedAt = clock.monotonic();
-  const outcome = await work;
-  say(`${done} (${((clock.monotonic() - startedAt) / 1_000).toFixed(1)} s)`);
-  return outcome;
-}
-
-/** Like Promise.all, but after a failure it still waits for the others, so that they can be stopped. */
-async function together<T extends readonly unknown[]>(
-  abort: AbortController,
-  ...work: { [K in keyof T]: Promise<T[K]> }
-): Promise<T> {
-  const failures: unknown[] = [];
-  const settled = await Promise.allSettled(
-    work.map((one) =>
-      one.catch((error: unknown) => {
-        failures.push(error);
-        abort.abort();
-        throw error;
-      }),
-    ),
-  );
-  if (failures.length > 0) throw failures[0];
-  return settled.map((one) => (one as PromiseFulfilledResult<unknown>).value) as unknown as T;
 }

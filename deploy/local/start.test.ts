@@ -154,6 +154,15 @@ test('a Ctrl-C that comes twice at once drains; one more later kills what will n
   expect(existsSync(join(home, 'mesh.json'))).toBe(false);
 }, 60_000);
 
+test('a service that does not heed SIGTERM is killed after its time, and it is said', async () => {
+  const { home } = place;
+  const launcher = startLauncher({ home, env: { FAKE_MODE: 'deaf', SHUTDOWN_GRACE: '0s' } });
+  await launcher.says('Ctrl-C stops everything');
+  launcher.signal('SIGINT');
+  expect((await launcher.exited).code).toBe(0);
+  expect(launcher.output()).toContain('fake-pool did not stop within 5 s and is killed.');
+}, 60_000);
+
 test('Ctrl-C while it starts stops what has started', async () => {
   const { home } = place;
   const launcher = startLauncher({ home, env: { FAKE_MODE: 'never-ready' } });
