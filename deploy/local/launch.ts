@@ -45,12 +45,13 @@ export async function launchMesh(launch: Launch): Promise<Launched> {
     throw new StartFailure(
       '--fresh deletes the embedded database only, and DATABASE_URL is set: empty that database yourself, or unset DATABASE_URL.',
     );
+  const namedFile = options.meshFile === undefined ? undefined : fromWhereCalled(options.meshFile, env);
+  if (namedFile !== undefined && !existsSync(dirname(namedFile)))
+    throw new StartFailure(`--mesh-file: there is no folder ${dirname(namedFile)}. Make it first.`);
   const home = options.ephemeral
     ? temporaryHome()
     : openHome(settings.home === undefined ? join(root, '.telegate') : fromWhereCalled(settings.home, env));
-  const meshFile = options.meshFile === undefined ? home.meshFile : fromWhereCalled(options.meshFile, env);
-  if (!existsSync(dirname(meshFile)))
-    throw new StartFailure(`--mesh-file: there is no folder ${dirname(meshFile)}. Make it first.`);
+  const meshFile = namedFile ?? home.meshFile;
   say(`TeleGate starts in ${home.folder}`);
 
   const record = await claim(launch, home, meshFile);
