@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FieldViolation } from '#lib/rpc/errors.ts';
+import { canonicalText } from './canonical.ts';
 
 /*
  * Where the next page begins: behind an id, in the list that one filter gives. The digest covers both, so that
@@ -38,14 +39,5 @@ export function readPageToken(
 }
 
 function digest(filter: unknown, id: Uint8Array): Buffer {
-  return createHash('sha256').update(canonical(filter)).update(id).digest().subarray(0, DIGEST_BYTES);
-}
-
-/** The same text for maps whose entries came in another order. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) => {
-    if (typeof part === 'bigint') return String(part);
-    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
-    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  });
+  return createHash('sha256').update(canonicalText(filter)).update(id).digest().subarray(0, DIGEST_BYTES);
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { toBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
+import { toJson, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
 import { sql } from 'kysely';
 import { DatabaseError } from 'pg';
 import { RequestIdReused } from '#lib/rpc/errors.ts';
+import { canonicalText } from './canonical.ts';
 import type { PoolTransaction } from './slots.ts';
 
 /** A request that must not happen twice. */
@@ -22,7 +23,10 @@ export function replayKey<Desc extends DescMessage>(
   body: MessageShape<Desc>,
 ): ReplayKey | undefined {
   if (requestId === '') return undefined;
-  const bodyHash = createHash('sha256').update(toBinary(schema, body)).digest();
+  // Not the bytes: a client may write the entries of a map in another order each time.
+  const bodyHash = createHash('sha256')
+    .update(canonicalText(toJson(schema, body)))
+    .digest();
   return { principal: `${caller.tenantId}/${caller.subject}`, method, requestId, bodyHash };
 }
 

@@ -17,6 +17,7 @@ export interface PoolTables extends OutboxTables {
     source: SessionOrigin;
     has_file: Generated<boolean>;
     fingerprint: Uint8Array;
+    condition_before_leaving: number | null;
     revision: Generated<bigint>;
     create_time: Generated<Date>;
   };
@@ -75,6 +76,29 @@ export interface PoolTables extends OutboxTables {
     lease_id: string | null;
     detail: Generated<unknown>;
     audit_time: Generated<Date>;
+  };
+  session_files: {
+    tenant_id: string;
+    file_name: string;
+    session_id: bigint | null;
+    fingerprint: Uint8Array | null;
+    size: bigint;
+    mtime_ms: number;
+    /** A number that may be above what int8 holds. */
+    inode: string;
+    settled: boolean;
+    broken: boolean;
+    fault: string | null;
+  };
+  session_sync: {
+    tenant_id: string;
+    run_id: string;
+    start_time: Date | null;
+    end_time: Date | null;
+    added: Generated<number>;
+    removed: Generated<number>;
+    total: Generated<number>;
+    fault_count: Generated<number>;
   };
   availability: { singleton: Generated<boolean>; stamp_time: Generated<Date>; resume_time: Generated<Date> };
   replicas: { replica_id: string; stamp_time: Generated<Date> };

@@ -50,11 +50,8 @@ function hold(client: PoolClient) {
     async hear<C extends NonNullable<HoldLeaseResponse['event']['case']>>(kind: C) {
       const { value, done } = await heard.next();
       if (done) throw new Error(`the stream ended instead of ${kind}`);
-      expect((value as HoldLeaseResponse).event.case).toBe(kind);
-      return (value as HoldLeaseResponse).event.value as Extract<
-        HoldLeaseResponse['event'],
-        { case: C }
-      >['value'];
+      expect(value.event.case).toBe(kind);
+      return value.event.value as Extract<HoldLeaseResponse['event'], { case: C }>['value'];
     },
     ended: async () => (await heard.next()).done,
   };

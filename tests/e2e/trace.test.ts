@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { openBus, type EventBus } from '#lib/events/bus.ts';
 import { startTelemetry, type Telemetry } from '#lib/telemetry/sdk.ts';
 import { natsMissing, startNats, type NatsServer } from '../support/nats.ts';
@@ -77,14 +78,14 @@ describe.each([
       expect(spans).toHaveLength(1);
       return spans[0]!;
     };
-    const client_ = only(({ kind, service }) => kind === CLIENT && service === 'client');
+    const caller = only(({ kind, service }) => kind === CLIENT && service === 'client');
     const server = only(({ kind }) => kind === SERVER);
     const wait = only(({ name }) => name === 'pool.acquire wait');
     const batch = only(({ name }) => name === 'pool.acquire batch');
     const producer = only(({ kind }) => kind === PRODUCER);
     const consumerSpan = only(({ kind }) => kind === CONSUMER);
-    expect(client_.parentSpanId).toBeUndefined();
-    expect(parentOf(server)).toBe(client_);
+    expect(caller.parentSpanId).toBeUndefined();
+    expect(parentOf(server)).toBe(caller);
     expect(parentOf(wait)).toBe(server);
     expect(parentOf(batch)).toBe(wait);
     expect(parentOf(producer)).toBe(server);
@@ -92,7 +93,7 @@ describe.each([
     const statements = trace.filter(({ attributes }) => attributes['db.system.name'] === 'postgresql');
     expect(statements.length).toBeGreaterThanOrEqual(4);
     expect(new Set(statements.map((span) => parentOf(span)?.name))).toContain('pool.acquire batch');
-    const orphans = trace.filter((span) => span !== client_ && !parentOf(span));
+    const orphans = trace.filter((span) => span !== caller && !parentOf(span));
     expect(orphans).toEqual([]);
     expect(trace.filter(({ statusCode }) => statusCode === 2)).toEqual([]);
   });
@@ -129,7 +130,9 @@ describe.each([
     await client.importSession({ name: 'canary', material: Buffer.from(text) });
     const { lease } = await client.acquireLease({ access: 2 });
     expect(Buffer.from(lease!.credentials!.material).toString()).toBe(text);
-    await expect(client.importSession({ name: 'again', material: Buffer.from(text) })).rejects.toThrow();
+    await expect(client.importSession({ name: 'again', material: Buffer.from(text) })).rejects.toMatchObject({
+      reason: ErrorReason.SESSION_DUPLICATE,
+    });
     await vi.waitFor(() =>
       expect(collector.spans().filter(({ name }) => name.endsWith('/ImportSession'))).not.toEqual([]),
     );

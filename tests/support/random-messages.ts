@@ -13,10 +13,15 @@ export interface Known {
 
 const MAX_DEPTH = 4;
 
-export function randomMessage(type: DescMessage, known: Known, depth = 0): fc.Arbitrary<Message> {
+/** Half of them sane in every field, so that calls do their work, and half wild, so that they must refuse. */
+export function randomMessage(type: DescMessage, known: Known): fc.Arbitrary<Message> {
+  return fc.oneof(messageOf(type, known, false), messageOf(type, known, true));
+}
+
+function messageOf(type: DescMessage, known: Known, wild: boolean, depth = 0): fc.Arbitrary<Message> {
   const fields = type.fields.filter(() => depth < MAX_DEPTH);
   const entries = Object.fromEntries(
-    fields.map((field) => [field.localName, fieldValue(field, known, depth)]),
+    fields.map((field) => [field.localName, fieldValue(field, known, wild, depth)]),
   );
   return fc
     .record(entries, { requiredKeys: [] })
@@ -35,39 +40,68 @@ function withOneofs(type: DescMessage, values: Record<string, unknown>): Record<
   return plain;
 }
 
-function fieldValue(field: DescField, known: Known, depth: number): fc.Arbitrary<unknown> {
+function fieldValue(field: DescField, known: Known, wild: boolean, depth: number): fc.Arbitrary<unknown> {
   switch (field.fieldKind) {
     case 'list': {
       const item =
         field.listKind === 'message'
-          ? randomMessage(field.message, known, depth + 1)
+          ? messageOf(field.message, known, wild, depth + 1)
           : field.listKind === 'enum'
-            ? enumValue(field.enum.values.map(({ number }) => number))
-            : scalar(field.scalar, known[field.localName]);
+            ? enumValue(
+                field.enum.values.map(({ number }) => number),
+                wild,
+              )
+            : scalar(field.scalar, known[field.localName], wild);
       return fc.array(item, { maxLength: 4 });
     }
     case 'map':
+      if (!wild) return fc.constantFrom({}, { colour: 'red' });
       return fc.dictionary(
         fc.oneof(fc.string({ maxLength: 70 }), fc.constantFrom('colour', 'a', '')),
         fc.oneof(fc.string({ maxLength: 140 }), fc.constant('x'.repeat(129))),
         { maxKeys: 40 },
       );
     case 'message':
-      return randomMessage(field.message, known, depth + 1);
+      return messageOf(field.message, known, wild, depth + 1);
     case 'enum':
-      return enumValue(field.enum.values.map(({ number }) => number));
+      return enumValue(
+        field.enum.values.map(({ number }) => number),
+        wild,
+      );
     case 'scalar':
-      return scalar(field.scalar, known[field.localName]);
+      return scalar(field.scalar, known[field.localName], wild);
   }
 }
 
-function enumValue(numbers: readonly number[]): fc.Arbitrary<number> {
+function enumValue(numbers: readonly number[], wild: boolean): fc.Arbitrary<number> {
+  if (!wild) return fc.constantFrom(...numbers);
   return fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...numbers) }, fc.integer({ min: -5, max: 200 }));
 }
 
-function scalar(type: ScalarType, known: readonly unknown[] | undefined): fc.Arbitrary<unknown> {
+function scalar(
+  type: ScalarType,
+  known: readonly unknown[] | undefined,
+  wild: boolean,
+): fc.Arbitrary<unknown> {
+  if (!wild) return known && known.length > 0 ? fc.constantFrom(...known) : saneScalar(type);
   const value = anyScalar(type);
   return known && known.length > 0 ? fc.oneof(fc.constantFrom(...known), value) : value;
+}
+
+function saneScalar(type: ScalarType): fc.Arbitrary<unknown> {
+  switch (type) {
+    case ScalarType.STRING:
+      return fc.constantFrom('', 'some text');
+    case ScalarType.BYTES:
+      return fc.uint8Array({ maxLength: 400 });
+    case ScalarType.BOOL:
+      return fc.boolean();
+    case ScalarType.INT64:
+    case ScalarType.UINT64:
+      return fc.constant(0n);
+    default:
+      return fc.nat(10);
+  }
 }
 
 function anyScalar(type: ScalarType): fc.Arbitrary<unknown> {

@@ -76,13 +76,6 @@ export async function startPoolMesh(options: PoolMeshOptions = {}): Promise<Pool
     clients.push(client);
     return client;
   }
-  const user = (tenantId: string, subject: string, scopes: readonly Scope[]): Principal => ({
-    tenantId,
-    homeTenantId: tenantId,
-    subject,
-    role: 'user',
-    scopes: new Set(scopes),
-  });
   return {
     database,
     replicas,
@@ -99,6 +92,10 @@ export async function startPoolMesh(options: PoolMeshOptions = {}): Promise<Pool
       await database.drop();
     },
   };
+}
+
+function user(tenantId: string, subject: string, scopes: readonly Scope[]): Principal {
+  return { tenantId, homeTenantId: tenantId, subject, role: 'user', scopes: new Set(scopes) };
 }
 
 export async function startPoolProcess(env: NodeJS.ProcessEnv): Promise<PoolProcess> {

@@ -41,7 +41,7 @@ async function acquireIn(trx: PoolTransaction, requests: readonly LeaseRequest[]
     missed.map(({ tenantId }) => tenantId),
   );
   if (behind.length > 0) {
-    for (const tenantId of behind.sort()) {
+    for (const tenantId of behind.toSorted()) {
       await lockQueue(trx, tenantId);
       await serveTenant(trx, tenantId);
     }

@@ -16,7 +16,7 @@ import { acquireLeases } from './acquire.ts';
 import { endLeases } from './end.ts';
 import { leaseMessage, selectorFromKey, selectorKey, type GrantedLease } from './model.ts';
 import { readLease } from './read.ts';
-import { refusalOf } from './refusal.ts';
+import { createRefusals } from './refusal.ts';
 import { releaseLeases } from './release.ts';
 import { readAcquire, readReleasable } from './requests.ts';
 
@@ -78,7 +78,7 @@ describe('a lease of a file', () => {
     expect(leaseMessage(listed!)).toMatchObject({ access: LeaseAccess.FILE, fencingToken: 0n });
     expect(await acquire(caller)).toBeUndefined();
     const { request } = readAcquire(create(AcquireLeaseRequestSchema, { access: LeaseAccess.FILE }), caller);
-    const refusal = await refusalOf(pool, request);
+    const refusal = await createRefusals(pool)(request);
     expect(refusal.metadata).toMatchObject({ total: '1', leased: '1', free: '0' });
     // The others are free for everybody else.
     const [other] = await acquireLeases(pool, [leaseRequest(caller.tenantId)]);

@@ -8,7 +8,7 @@ import type { Queue } from '../queue/queue.ts';
 import { acquireLeases, type AcquireOutcome } from './acquire.ts';
 import { giveCredentials, giveCredentialsAgain } from './credentials.ts';
 import { leaseMessage, type LeaseRequest } from './model.ts';
-import { refusalOf } from './refusal.ts';
+import { createRefusals } from './refusal.ts';
 import { releaseLeases, type Releasable } from './release.ts';
 import { renewLeases, type HeldLease, type Renewal } from './renew.ts';
 
@@ -69,6 +69,8 @@ export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing
     clock,
   });
 
+  const refusalOf = createRefusals(pool);
+
   async function settle(request: LeaseRequest, outcome: AcquireOutcome): Promise<Lease> {
     switch (outcome.kind) {
       case 'granted':
@@ -80,7 +82,7 @@ export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing
       case 'refused':
         throw outcome.error;
       case 'none_free':
-        throw await refusalOf(pool, request);
+        throw await refusalOf(request);
     }
   }
 

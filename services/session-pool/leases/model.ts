@@ -27,7 +27,7 @@ export interface Selector {
 
 /** Equal for selectors that want the same. */
 export function selectorKey({ sessionId, name, labels, forMethod, hasFile = false }: Selector): string {
-  const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const wanted = [sessionId === null ? null : String(sessionId), name, sorted, forMethod];
   return JSON.stringify(hasFile ? [...wanted, true] : wanted);
 }

@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
+import { createBatcher, type Batcher } from '#lib/batching/batcher.ts';
 import { NotFound, type DomainError } from '#lib/rpc/errors.ts';
 import { NoFreeSession, SessionUnusable, type Obstacle } from '../errors.ts';
 import type { Pool } from '../pool.ts';
 import { CONDITION } from '../sessions/model.ts';
 import { countSessions } from '../status/store.ts';
 import { fits } from './grant.ts';
-import type { LeaseRequest } from './model.ts';
+import { selectorKey, type LeaseRequest } from './model.ts';
 
 interface Named {
   session_id: bigint;
@@ -14,8 +15,43 @@ interface Named {
   expire_time: Date | null;
 }
 
+type Counted = Awaited<ReturnType<typeof countSessions>>;
+
+const REFUSALS_A_COUNT = 1_000;
+
 /** Why a request got no session, in the words and with the numbers that help its caller. */
-export async function refusalOf(pool: Pool, request: LeaseRequest): Promise<DomainError> {
+export type Refusals = (request: LeaseRequest) => Promise<DomainError>;
+
+export function createRefusals(pool: Pool): Refusals {
+  // A storm of callers who find nothing is one count, not a count each.
+  const counts = createBatcher<LeaseRequest, Counted>({
+    name: 'pool.refusal',
+    async run(requests) {
+      const counted = new Map<string, Promise<Counted>>();
+      for (const { tenantId, selector } of requests) {
+        const key = `${tenantId} ${selectorKey(selector)}`;
+        const { quarantineMs } = pool.settings;
+        if (!counted.has(key))
+          counted.set(key, countSessions(pool.database.kysely, tenantId, selector, { quarantineMs }));
+        // One after the other: a refusal is in no hurry, and others need the connections.
+        await counted.get(key);
+      }
+      return Promise.all(
+        requests.map(({ tenantId, selector }) => counted.get(`${tenantId} ${selectorKey(selector)}`)!),
+      );
+    },
+    maxItems: REFUSALS_A_COUNT,
+    gatherMs: 0,
+    clock: pool.clock,
+  });
+  return (request) => refusalOf(pool, request, counts);
+}
+
+async function refusalOf(
+  pool: Pool,
+  request: LeaseRequest,
+  counted: Batcher<LeaseRequest, Counted>,
+): Promise<DomainError> {
   const { tenantId, selector } = request;
   const { kysely } = pool.database;
   let obstacle: Obstacle | undefined;
@@ -29,7 +65,7 @@ export async function refusalOf(pool: Pool, request: LeaseRequest): Promise<Doma
       return new SessionUnusable(named.session_id, conditionName(named.condition));
     obstacle = { holder: named.holder ?? undefined, expireTime: named.expire_time ?? undefined };
   }
-  const { counts, availableInMs } = await countSessions(kysely, tenantId, selector);
+  const { counts, availableInMs } = await counted.submit(request);
   return new NoFreeSession(counts, { availableInMs, obstacle });
 }
 

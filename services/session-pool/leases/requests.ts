@@ -76,6 +76,7 @@ export function readAcquire(message: AcquireLeaseRequest, principal: Principal):
       field: 'file_quarantine',
       description: 'is for LEASE_ACCESS_FILE alone; leave it out',
     });
+  const id = requestId(violations, 'request_id', message.requestId);
   const request: LeaseRequest = {
     tenantId: principal.tenantId,
     subject: principal.subject,
@@ -88,13 +89,6 @@ export function readAcquire(message: AcquireLeaseRequest, principal: Principal):
     selector: { ...readSelector(violations, message.selector), ...(byFile ? { hasFile: true } : {}) },
     credentials: access === LeaseAccess.CREDENTIALS ? format || SessionFormat.TELETHON_STRING : undefined,
     ...(byFile ? { fileQuarantineMs: quarantineMs } : {}),
-    replay: replayKey(
-      principal,
-      'AcquireLease',
-      requestId(violations, 'request_id', message.requestId),
-      AcquireLeaseRequestSchema,
-      message,
-    ),
     traceparent: currentTraceparent(),
   };
   const waitMs = durationMs(violations, 'wait', message.wait, {
@@ -104,7 +98,9 @@ export function readAcquire(message: AcquireLeaseRequest, principal: Principal):
   });
   throwIfAny(violations);
   if (request.credentials !== undefined) requireScope(principal, 'pool:credentials');
-  return { request, waitMs };
+  // Last: what breaks no rule can be hashed.
+  const replay = replayKey(principal, 'AcquireLease', id, AcquireLeaseRequestSchema, message);
+  return { request: { ...request, replay }, waitMs };
 }
 
 function readSelector(violations: FieldViolation[], message: AcquireLeaseRequest['selector']): Selector {

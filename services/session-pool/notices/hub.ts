@@ -31,7 +31,8 @@ export function openNoticeHub(options: NoticeHubOptions): NoticeHub {
   const subscribers = new Map<string, Set<(notice: LeaseNotice) => void>>();
 
   function deliver(notice: LeaseNotice): void {
-    for (const hear of [...(subscribers.get(notice.lease) ?? [])]) hear(notice);
+    // A copy: who hears of the end unsubscribes.
+    for (const hear of Array.from(subscribers.get(notice.lease) ?? [])) hear(notice);
   }
 
   // While nobody listened leases may have ended: those that are gone from the table have.

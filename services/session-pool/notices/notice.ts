@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { LeaseLossReason } from '#gen/telegate/session_pool/v1/lease_pb.ts';
+import type { LeaseLossReason } from '#gen/telegate/session_pool/v1/lease_pb.ts';
 import type { PoolTransaction } from '../slots.ts';
 
 /** The channel on which replicas tell each other what streams must hear. Rare things only: a NOTIFY takes a

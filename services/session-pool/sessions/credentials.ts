@@ -34,6 +34,15 @@ export function keyContext({ session_id, tenant_id }: KeyOwner): SecretContext {
   return { tenantId: tenant_id, entityId: String(session_id), purpose: 'session-key' };
 }
 
+export function sealMaterial(masterKeys: MasterKeys, owner: KeyOwner, material: Material): SealedSecret {
+  const plaintext = materialToBytes(material);
+  try {
+    return seal(masterKeys, keyContext(owner), plaintext);
+  } finally {
+    plaintext.fill(0);
+  }
+}
+
 /** The key of a session that is new in this transaction. */
 export async function storeKey(
   trx: PoolTransaction,
@@ -41,9 +50,7 @@ export async function storeKey(
   owner: KeyOwner,
   material: Material,
 ): Promise<void> {
-  const plaintext = materialToBytes(material);
-  const sealed = seal(masterKeys, keyContext(owner), plaintext);
-  plaintext.fill(0);
+  const sealed = sealMaterial(masterKeys, owner, material);
   await sql`
     insert into session_keys (session_id, master_key_version, wrapped_key, ciphertext)
     values (${owner.session_id}, ${sealed.masterKeyVersion}, ${sealed.wrappedKey}, ${sealed.ciphertext})

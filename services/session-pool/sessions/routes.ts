@@ -1,4 +1,3 @@
-import { create } from '@bufbuild/protobuf';
 import { SessionFormat } from '#gen/telegate/session_pool/v1/lease_pb.ts';
 import { SessionSource, SessionState } from '#gen/telegate/session_pool/v1/session_pb.ts';
 import {
@@ -93,7 +92,7 @@ export function sessionRoutes(pool: Pool): SessionHandlers {
         'ImportSession',
         request.requestId,
         ImportSessionRequestSchema,
-        withLabelsInOrder(request),
+        request,
       );
       const { material } = parseMaterial(request.material, materialFormat(request.format));
       return importSession(
@@ -200,10 +199,4 @@ function onlySessionId(request: { sessionId: bigint }): bigint {
   const sessionId = validate.sessionId(violations, 'session_id', request.sessionId);
   validate.throwIfAny(violations);
   return sessionId;
-}
-
-/** Clients write the entries of a map in any order, and in another at a repeat: the request is the same. */
-function withLabelsInOrder(request: ImportSessionRequest): ImportSessionRequest {
-  const entries = Object.entries(request.labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return create(ImportSessionRequestSchema, { ...request, labels: Object.fromEntries(entries) });
 }

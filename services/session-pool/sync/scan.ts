@@ -59,6 +59,12 @@ export async function* scanSessionFolder(
   onProgress?.({ done, total: names.length });
 }
 
+/** The names of the session files, in order; what they hold is not looked at. */
+export async function listSessionFolder(folder: string): Promise<string[]> {
+  const { names } = await list(folder);
+  return names.map(({ fileName }) => fileName);
+}
+
 interface NamedFile {
   readonly fileName: string;
   readonly name: string;

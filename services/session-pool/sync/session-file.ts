@@ -16,12 +16,22 @@ export interface FileFacts {
   readonly inode: bigint;
 }
 
+/**
+ * `content`: what it holds is no session, and will not be until the file changes. `access`: it can not be read
+ * now and may hold what it held. `place`: whatever it holds, it can not stand for a session where it is.
+ */
+export type FaultCause = 'content' | 'access' | 'place';
+
 export interface ScannedFile extends FileFacts {
   readonly name: string;
   readonly fileName: string;
   readonly outcome:
     | { readonly kind: 'session'; readonly format: MaterialFormat; readonly material: Material }
-    | { readonly kind: 'fault'; readonly fault: SessionMalformed | SessionFileUnavailable }
+    | {
+        readonly kind: 'fault';
+        readonly fault: SessionMalformed | SessionFileUnavailable;
+        readonly cause: FaultCause;
+      }
     | { readonly kind: 'unchanged' };
 }
 
@@ -46,6 +56,7 @@ export async function readSessionFile(
   clock: Clock,
 ): Promise<ScannedFile | undefined> {
   let facts: FileFacts = { size: 0, mtimeMs: 0, inode: 0n };
+  let inPlace = false;
   try {
     const { path, stats } = await located(listing.root, fileName);
     if (stats.isDirectory()) return undefined;
@@ -56,6 +67,7 @@ export async function readSessionFile(
         `${sameNameAs} in the same folder gives the name ${name} already`,
       );
     if (!stats.isFile()) throw new SessionMalformed(undefined, 'it is not an ordinary file');
+    inPlace = true;
     const log = await sizeOfLog(listing, fileName, path);
     if (previous && log === 0n && isSame(previous, facts))
       return { name, fileName, ...facts, outcome: { kind: 'unchanged' } };
@@ -63,7 +75,9 @@ export async function readSessionFile(
     return { name, fileName, ...facts, outcome: { kind: 'session', ...parsed } };
   } catch (error) {
     if (isGone(error)) return undefined;
-    return { name, fileName, ...facts, outcome: { kind: 'fault', fault: faultOf(error) } };
+    const fault = faultOf(error);
+    const cause = fault instanceof SessionFileUnavailable ? 'access' : inPlace ? 'content' : 'place';
+    return { name, fileName, ...facts, outcome: { kind: 'fault', fault, cause } };
   }
 }
 

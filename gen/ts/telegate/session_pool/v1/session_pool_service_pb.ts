@@ -145,7 +145,7 @@ export type HoldLeaseRequest = Message<"telegate.session_pool.v1.HoldLeaseReques
     case: "attach";
   } | {
     /**
-     * Renew. Answered by `renewed` once committed; several that are under way may share one answer.
+     * Renew. Answered by `renewed` once committed, one answer a heartbeat, in their order.
      *
      * @generated from field: telegate.session_pool.v1.HoldLeaseHeartbeat heartbeat = 3;
      */
@@ -1735,7 +1735,8 @@ export const SessionPoolService: GenService<{
   },
   /**
    * Hands out the key of a session that nobody leases, and puts the session in quarantine. Scope
-   * `pool:credentials`; audited. Errors: NOT_FOUND, SESSION_LEASED, SESSION_UNUSABLE.
+   * `pool:credentials`; audited. Errors: NOT_FOUND, SESSION_LEASED, SESSION_UNUSABLE, EGRESS_CLAIMED (its
+   * socket is still closing).
    *
    * @generated from rpc telegate.session_pool.v1.SessionPoolService.ExportSession
    */
