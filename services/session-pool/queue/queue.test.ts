@@ -154,9 +154,11 @@ test('positions count earlier waiters with the same selector, and are told when 
   await addSessions(base, tenant, 1);
   const lease = await take(tenant);
   const told: number[][] = [[], []];
-  const waiters = [0, 1].map((index) =>
-    wait(here, leaseRequest(tenant), { onQueued: (position) => told[index]!.push(position) }),
-  );
+  const waiters: Promise<AcquireOutcome>[] = [];
+  for (const index of [0, 1]) {
+    waiters.push(wait(here, leaseRequest(tenant), { onQueued: (position) => told[index]!.push(position) }));
+    await queued(tenant, index + 1);
+  }
   await vi.waitFor(() => expect(told).toEqual([[1], [2]]));
   await release(here, lease);
   const first = leaseOf(await Promise.race(waiters));
