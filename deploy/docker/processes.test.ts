@@ -118,7 +118,7 @@ const natsServer = (process.env['PATH'] ?? '')
 
 describe('every process of docker-compose.yml, with its own command and variables, in the files of the image', () => {
   test.skipIf(natsServer === undefined)(
-    'becomes healthy and stops at SIGTERM, on the NATS of deploy/nats (skipped: no nats-server here)',
+    `becomes healthy and stops at SIGTERM, on the NATS of deploy/nats${natsServer === undefined ? ' (skipped: no nats-server on PATH)' : ''}`,
     async () => {
       const port = await freePort();
       const config = join(folder, 'nats.conf');

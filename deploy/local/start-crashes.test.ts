@@ -138,7 +138,7 @@ const natsInstalled = (process.env['PATH'] ?? '')
   .some((folder) => existsSync(join(folder, 'nats-server')));
 
 test.skipIf(!natsInstalled)(
-  'nats-server that dies is started again at the same place (skipped without nats-server)',
+  `nats-server that dies is started again at the same place${natsInstalled ? '' : ' (skipped: no nats-server on PATH)'}`,
   async () => {
     const { home } = place;
     const launcher = startLauncher({ home });

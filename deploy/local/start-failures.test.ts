@@ -152,8 +152,10 @@ test('a folder that cannot be made: a file in its place', async () => {
   );
 });
 
-test.skipIf(process.getuid?.() !== 0)(
-  'no right to create files (skipped: needs root, to become another user)',
+const isRoot = process.getuid?.() === 0;
+
+test.skipIf(!isRoot)(
+  `no right to create files${isRoot ? '' : ' (skipped: needs root, to become another user)'}`,
   async () => {
     chmodSync(place.parent, 0o755);
     expect(
