@@ -1,0 +1,117 @@
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { openBench } from './pool/bench.ts';
+import { measurements } from './pool/suite.ts';
+import { isMet, tableOf, writeReport, type Line } from './report.ts';
+
+const HELP = `npm run bench -- NAME [options]
+
+Measures on this machine, prints one table and writes tests/bench/results/NAME.json. Ratios are taken within one
+run: figures of different machines, or of different days, are not comparable.
+
+Names:
+  pool    session-pool against a bare gRPC echo: acquires and releases, renewals, reclaims, counts, sync
+
+Options:
+  --only LIST       only these measurements, separated by commas; nothing is written to results
+                    (${Object.keys(measurements).join(', ')})
+  --rounds N        rounds of each comparison (5)
+  --seconds N       seconds a rate is measured for in each round (3)
+  --events BUS      nats or postgresql; by default nats when a nats-server is on PATH
+  --profile FOLDER  session-pool writes CPU profiles there
+  --help            this text
+
+Exit status: 0 when every target was reached, 1 when one was missed, 2 when the command is wrong.
+`;
+
+const BUSES = ['nats', 'postgresql'] as const;
+const RESULTS = fileURLToPath(new URL('results', import.meta.url));
+
+class WrongUse extends Error {}
+
+function readCommand() {
+  const { values, positionals } = parseCommand();
+  const only = values.only?.split(',') ?? Object.keys(measurements);
+  for (const name of only)
+    if (!Object.hasOwn(measurements, name))
+      throw new WrongUse(`--only ${name}: known are ${Object.keys(measurements).join(', ')}`);
+  const events = BUSES.find((bus) => bus === values.events);
+  if (values.events !== undefined && !events) throw new WrongUse('--events: nats or postgresql');
+  return {
+    help: values.help === true,
+    names: positionals,
+    only,
+    isWhole: values.only === undefined,
+    rounds: positive('--rounds', values.rounds ?? '5'),
+    seconds: positive('--seconds', values.seconds ?? '3'),
+    events,
+    profileFolder: values.profile,
+  };
+}
+
+function parseCommand() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        only: { type: 'string' },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        events: { type: 'string' },
+        profile: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw new WrongUse((error as Error).message);
+  }
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1_000)) throw new WrongUse(`${option} ${text}: a number from 1 to 1000`);
+  return value;
+}
+
+async function main(): Promise<number> {
+  const command = readCommand();
+  if (command.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const [name, ...more] = command.names;
+  if (name !== 'pool' || more.length > 0) throw new WrongUse('name one benchmark: pool');
+  const { rounds, seconds, events, profileFolder } = command;
+  const bench = await openBench({
+    rounds,
+    seconds,
+    events,
+    profileFolder,
+    say: (text) => console.error(text),
+  });
+  const lines: Line[] = [];
+  try {
+    for (const part of command.only) {
+      console.error(`${part} …`);
+      lines.push(...(await measurements[part]!(bench)));
+    }
+  } finally {
+    await bench.stop();
+  }
+  console.log(tableOf(lines));
+  console.log(`events on ${bench.events}, PostgreSQL ${bench.postgresVersion}, Node ${process.version}`);
+  if (command.isWhole) {
+    const { postgresVersion } = bench;
+    const report = { name, events: bench.events, postgresVersion, seconds, rounds, lines };
+    console.log(`written to ${writeReport(RESULTS, report, new Date())}`);
+  }
+  return lines.every((line) => isMet(line) !== false) ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof WrongUse)) throw error;
+  console.error(`${error.message}\n\n${HELP}`);
+  process.exitCode = 2;
+}
