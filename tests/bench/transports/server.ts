@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { create } from '@bufbuild/protobuf';
-import { serviceDefinition } from '#lib/rpc/definition.ts';
+import { encode, serviceDefinition } from '#lib/rpc/definition.ts';
 import { EchoResponseSchema, EchoService, type EchoRequest } from '../../support/echo/v1/echo_pb.ts';
 
 const answer = ({ text, payload }: EchoRequest) => create(EchoResponseSchema, { text, payload });
@@ -19,7 +19,7 @@ const connectHttp1 = http.createServer(adapter);
 const grpc = new Server({ 'grpc.enable_channelz': 0 });
 grpc.addService(serviceDefinition(EchoService), {
   Echo: (call: { request: EchoRequest }, done: (error: null, message: unknown) => void) =>
-    done(null, answer(call.request)),
+    done(null, encode(EchoResponseSchema, answer(call.request))),
 });
 
 function listen(server: http.Server | http2.Http2Server): Promise<number> {
