@@ -32,6 +32,24 @@ export const fields = {
     min: 1,
     max: 100_000,
   }),
+  sessionsDir: optionalText('SESSIONS_DIR', {
+    doc: "A folder whose session files are the pool's: what is added there joins, what is removed leaves.",
+    maxLength: 4_096,
+  }),
+  syncEvery: duration('SESSIONS_SYNC_EVERY', {
+    doc: 'How often the folder is compared with the pool, besides at the start and on call; 0s: not else.',
+    default: '1h',
+    min: '0s',
+    max: '24h',
+  }),
+  removalLimit: integer('SESSIONS_REMOVAL_LIMIT', {
+    doc:
+      'A folder that lacks more than this share, in percent, of the sessions that came from it is taken for the ' +
+      'wrong one, and nothing changes; 100: it is always believed.',
+    default: 50,
+    min: 1,
+    max: 100,
+  }),
   shutdownGrace: shared.shutdownGrace,
   startTimeout: shared.startTimeout,
   tlsCertFile: shared.tlsCertFile,

@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { createAuthenticator } from '#lib/auth/authenticate.ts';
+import { resolve } from 'node:path';
+import { createAuthenticator, DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
 import { meshKeys } from '#lib/auth/mesh-token.ts';
 import { openBus } from '#lib/events/bus.ts';
 import { startRelay } from '#lib/events/relay.ts';
@@ -19,6 +20,8 @@ import type { Pool } from './pool.ts';
 import { createQueue } from './queue/queue.ts';
 import { startReaper } from './reaper/reaper.ts';
 import { poolRoutes } from './routes.ts';
+import { scheduleSync } from './sync/schedule.ts';
+import { createSync, type Sync } from './sync/sync.ts';
 import type { PoolTables } from './tables.ts';
 
 const SCHEMA = 'session_pool';
@@ -96,10 +99,12 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   onStop('reaper', () => reaper.stop());
   onStop('pool metrics', observePool(pool, queue));
 
+  const sync = startSync(scope, pool);
+
   const server = await serve({
     host: config.listenHost,
     port: config.grpcPort,
-    implementations: [poolRoutes({ pool, leasing: createLeasing(pool, queue, hub), hub, onStop })],
+    implementations: [poolRoutes({ pool, leasing: createLeasing(pool, queue, hub), hub, sync, onStop })],
     authenticate: createAuthenticator({
       meshKeys: meshKeys(config.meshKey),
       operatorKey: config.operatorKey,
@@ -121,4 +126,17 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     { kind: 'serving', grpc_port: server.port, admin_port: admin.port },
     `leases are served on ${config.listenHost}:${server.port}`,
   );
+}
+
+function startSync({ config, onStop }: Scope<typeof fields>, pool: Pool): Sync | undefined {
+  if (config.sessionsDir === undefined) return undefined;
+  const sync = createSync(pool, {
+    path: resolve(config.sessionsDir),
+    tenantId: config.operatorTenant ?? DEFAULT_OPERATOR_TENANT,
+    mostRemovedPercent: config.removalLimit,
+  });
+  onStop('sync', () => sync.stop());
+  const schedule = scheduleSync(pool, sync, { everyMs: config.syncEvery });
+  onStop('sync schedule', () => void schedule.stop());
+  return sync;
 }

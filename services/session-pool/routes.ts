@@ -8,16 +8,19 @@ import type { Pool } from './pool.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 import { statusRoutes } from './status/routes.ts';
 import { syncRoutes } from './sync/routes.ts';
+import type { Sync } from './sync/sync.ts';
 import { waitRoutes } from './waits/routes.ts';
 
 export interface PoolParts {
   pool: Pool;
   leasing: Leasing;
   hub: NoticeHub;
+  /** None where no folder of sessions is configured. */
+  sync?: Sync;
   onStop(name: string, stop: () => Promise<void> | void): void;
 }
 
-export function poolRoutes({ pool, leasing, hub, onStop }: PoolParts): Implementation {
+export function poolRoutes({ pool, leasing, hub, sync, onStop }: PoolParts): Implementation {
   return implement(
     SessionPoolService,
     {
@@ -26,7 +29,7 @@ export function poolRoutes({ pool, leasing, hub, onStop }: PoolParts): Implement
       ...egressRoutes(pool),
       ...sessionRoutes(pool),
       ...statusRoutes(pool, { onStop }),
-      ...syncRoutes(),
+      ...syncRoutes(sync),
     },
     {
       acquireLease: 'pool:lease',
