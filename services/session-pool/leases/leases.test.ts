@@ -9,6 +9,7 @@ import {
   readOutbox,
   type TestPool,
 } from '../../../tests/support/pool.ts';
+import { lockQueue } from '../queue/store.ts';
 import { acquireLeases } from './acquire.ts';
 import { belongTogether, readLeaseId, type GrantedLease } from './model.ts';
 import { releaseLeases } from './release.ts';
@@ -70,6 +71,27 @@ describe('acquire', () => {
     expect(granted).toHaveLength(10);
     expect(new Set(granted.map((lease) => lease.session_id)).size).toBe(10);
     expect(outcomes.filter(({ kind }) => kind === 'none_free')).toHaveLength(6);
+  });
+
+  test('a grant that waited behind the queue is worth a whole TTL', async () => {
+    const tenant = randomUUIDv7();
+    await addSessions(pool, tenant, 1);
+    await sql`
+      insert into waiters (tenant_id, replica_id, selector_key, request)
+      values (${tenant}::uuid, ${pool.replicaId}::uuid, '[null,"nobody",[],""]',
+        '{"subject":"key:test","holder":"","ttlMs":30000}')`.execute(pool.database.kysely);
+    const other = await pool.database.kysely.startTransaction().execute();
+    await lockQueue(other, tenant);
+    const acquire = acquireLeases(pool, [leaseRequest(tenant, { ttlMs: 5_000 })]);
+    await untilSomebodyWaits();
+    await passInDatabase(0.6);
+    const unlocked = await databaseTime();
+    await other.commit().execute();
+    const [outcome] = await acquire;
+    expect(outcome).toMatchObject({ kind: 'granted' });
+    if (outcome?.kind !== 'granted') return;
+    expect(outcome.lease.acquire_time.getTime()).toBeGreaterThanOrEqual(unlocked);
+    expect(outcome.lease.expire_time.getTime()).toBeGreaterThanOrEqual(unlocked + 5_000);
   });
 
   test('the least recently used comes first', async () => {
