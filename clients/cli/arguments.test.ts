@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { readArguments } from './arguments.ts';
+import { commands } from './commands.ts';
+
+const nameRead = (...argv: string[]) => {
+  const call = readArguments(argv, commands);
+  return 'helpFor' in call ? call.helpFor.map(({ name }) => `help ${name}`) : call.command.name;
+};
+
+test('the longest name wins; shared options may come before it', () => {
+  expect(nameRead('lease')).toBe('lease');
+  expect(nameRead('lease', 'revoke', 'id')).toBe('lease revoke');
+  expect(nameRead('--json', '--endpoint', 'a:1', 'lease', 'revoke', 'id', '--grace', '1s')).toBe(
+    'lease revoke',
+  );
+});
+
+test('help by every way to ask for it', () => {
+  expect(nameRead('lease', 'revoke', '-h')).toEqual(['help lease revoke']);
+  expect(nameRead('help', 'lease')).toEqual(['help lease']);
+  expect(nameRead('--help')).toHaveLength(commands.length);
+  expect(nameRead('help')).toHaveLength(commands.length);
+  expect(nameRead('sessions', '--help')).toHaveLength(7);
+});
+
+test.each(commands.flatMap(({ name, examples }) => examples.map((example) => [name, example] as const)))(
+  '%s: the example %s is understood',
+  (name, example) => {
+    const [command] = example.split(/ [|<] /);
+    const words = [...command!.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2]!);
+    expect(words[0]).toBe('telegate');
+    expect(nameRead(...words.slice(1))).toBe(name);
+  },
+);
+
+test('no two commands have one name, and none takes an option that all take', () => {
+  expect(new Set(commands.map(({ name }) => name)).size).toBe(commands.length);
+  for (const { name, options } of commands)
+    expect(
+      Object.keys(options).filter((one) => /^(json|help|endpoint|mesh-file|api-key-file)$/.test(one)),
+      name,
+    ).toEqual([]);
+});
