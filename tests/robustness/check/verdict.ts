@@ -1,0 +1,11 @@
+export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'I10' | 'I11';
+
+/** What a checker found in a history. */
+export interface Verdict {
+  readonly invariant: Invariant;
+  /** How many things were looked at: a checker that saw none has shown nothing. */
+  readonly checked: number;
+  readonly violations: readonly string[];
+  /** Figures for the report, by name. */
+  readonly figures?: Readonly<Record<string, number>>;
+}

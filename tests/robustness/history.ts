@@ -1,0 +1,223 @@
+import { appendFileSync, closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+
+/*
+ * What happened in a run, one JSON object a line, appended by all processes of the suite. `t` and `end` are
+ * milliseconds of CLOCK_MONOTONIC; `at` and the like are the database's clock in milliseconds since the epoch.
+ * Numbers that may pass 2^53 (tokens, sessions) are text.
+ */
+
+export interface RunEntry {
+  kind: 'run';
+  t: number;
+  seed: string;
+  seconds: number;
+  ttlMs: number;
+  replicas: number;
+  events: 'nats' | 'postgresql';
+  /** The control that was run, when it was one. */
+  control?: string;
+}
+
+export type Component = 'database' | 'replica-0' | 'replica-1';
+
+/** One fault: begun, lifted (what was broken is allowed to work), and healed (seen to work again). */
+export interface FaultEntry {
+  kind: 'fault';
+  fault: string;
+  t: number;
+  lifted: number;
+  healed: number;
+  /** What could not do its work meanwhile. */
+  down: Component[];
+  /** Sessions whose rows were locked; all others were free. */
+  sessions?: string[];
+  note?: string;
+}
+
+export type OperationName = 'acquire' | 'renew' | 'release' | 'report' | 'claim' | 'unclaim' | 'revoke';
+
+/** A call of a client. `unknown`: it may have happened or not. */
+export interface OperationEntry {
+  kind: 'op';
+  op: OperationName;
+  t: number;
+  end: number;
+  client: string;
+  via: 'unary' | 'hold' | 'manage';
+  replica: number;
+  outcome: 'ok' | 'failed' | 'unknown';
+  reason?: string;
+  session?: string;
+  lease?: string;
+  token?: string;
+  requestId?: string;
+  /** Of a release: whether it ended the lease. */
+  endedNow?: boolean;
+  /** Of a grant or renewal: the end it promised, by the database's clock. */
+  expireAt?: number;
+  /** Of claims: who claims. */
+  process?: string;
+  /** Sent on purpose with a proof that was true once or never. */
+  stale?: boolean;
+}
+
+/** A holder acted on its lease, or on the socket of its claim, at `t` because it believed that it might. */
+export interface UseEntry {
+  kind: 'use';
+  t: number;
+  client: string;
+  session: string;
+  lease: string;
+  token: string;
+  /** Set when it is a call through a claimed socket. */
+  process?: string;
+}
+
+export interface SocketEntry {
+  kind: 'socket';
+  what: 'open' | 'close';
+  t: number;
+  process: string;
+  session: string;
+  token: string;
+}
+
+/** A stream told that a lease is over. */
+export interface LostEntry {
+  kind: 'lost';
+  t: number;
+  client: string;
+  lease: string;
+}
+
+/** Nothing ran in a process, or the database did not answer, from `t` to `end`. */
+export interface StallEntry {
+  kind: 'stall';
+  who: 'suite' | 'database' | 'replica-0' | 'replica-1' | 'worker';
+  t: number;
+  end: number;
+}
+
+/** The database's clock was `at` some time between `t - error` and `t + error`. */
+export interface ClockEntry {
+  kind: 'clock';
+  t: number;
+  at: number;
+  error: number;
+}
+
+/** One paced acquire and release; what throughput is measured by. */
+export interface TickEntry {
+  kind: 'tick';
+  t: number;
+  end: number;
+  ok: boolean;
+}
+
+/** A slot's row after a committed update, as a trigger of the suite wrote it down in the same transaction. */
+export interface SlotEntry {
+  kind: 'slot';
+  id: number;
+  at: number;
+  session: string;
+  lease: string | null;
+  token: string;
+  sequence: number;
+  ttlMs: number | null;
+  expireAt: number | null;
+  drainAt: number | null;
+  claimProcess: string | null;
+  claimToken: string | null;
+  claimExpireAt: number | null;
+}
+
+/** The pool noticed that an outage ended. */
+export interface ResumeEntry {
+  kind: 'resume';
+  at: number;
+}
+
+/** An event of a committed transaction, as a trigger on the outbox wrote it down. */
+export interface CommittedEntry {
+  kind: 'committed';
+  id: number;
+  at: number;
+  event: string;
+  subject: string;
+  session: string;
+  sequence: number;
+}
+
+/** An event as it stands in the stream (read once more at the end), or as the running consumer got it. */
+export interface SeenEntry {
+  kind: 'streamed' | 'delivered';
+  t: number;
+  event: string;
+  subject: string;
+  session: string;
+  sequence: number;
+}
+
+/** What the run left behind, when all was quiet. */
+export interface FinalEntry {
+  kind: 'final';
+  t: number;
+  at: number;
+  outboxLeft: number;
+  leasesLeft: number;
+}
+
+export type Entry =
+  | RunEntry
+  | FaultEntry
+  | OperationEntry
+  | UseEntry
+  | SocketEntry
+  | LostEntry
+  | StallEntry
+  | ClockEntry
+  | TickEntry
+  | SlotEntry
+  | ResumeEntry
+  | CommittedEntry
+  | SeenEntry
+  | FinalEntry;
+
+export type Kind = Entry['kind'];
+export type EntryOf<K extends Kind> = Extract<Entry, { kind: K }>;
+
+export interface Recorder {
+  write(entry: Entry): void;
+  close(): void;
+}
+
+/** Each line is one write to a file opened for appending, so lines of several processes do not mix. */
+export function openRecorder(file: string): Recorder {
+  const descriptor = openSync(file, 'a');
+  return {
+    write: (entry) => void writeSync(descriptor, `${JSON.stringify(entry)}\n`),
+    close: () => closeSync(descriptor),
+  };
+}
+
+export function appendAll(file: string, entries: readonly Entry[]): void {
+  const LINES_AT_ONCE = 10_000;
+  for (let from = 0; from < entries.length; from += LINES_AT_ONCE) {
+    const lines = entries.slice(from, from + LINES_AT_ONCE).map((entry) => `${JSON.stringify(entry)}\n`);
+    appendFileSync(file, lines.join(''));
+  }
+}
+
+export function readHistory(file: string): Entry[] {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines.flatMap((line, index) => {
+    if (line === '') return [];
+    try {
+      return JSON.parse(line) as Entry;
+    } catch (error) {
+      throw new Error(`${file}, line ${index + 1} is no JSON: the file is cut or not a history`, {
+        cause: error,
+      });
+    }
+  });
+}

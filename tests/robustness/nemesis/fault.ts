@@ -1,0 +1,54 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Component, FaultEntry } from '../history.ts';
+import type { Random } from '../random.ts';
+import { monotonic } from '../time.ts';
+
+export interface Nemesis {
+  readonly cluster: Cluster;
+  readonly holders: readonly ChildProcess[];
+  readonly ttlMs: number;
+}
+
+/** Breaks something, lets it be, and mends it: resolves when it was seen to work again. */
+export interface Fault {
+  readonly name: string;
+  inflict(nemesis: Nemesis, random: Random, stage: Stage): Promise<void>;
+}
+
+/** Notes the times of a fault as it goes. */
+export interface Stage {
+  begin(details: { down?: Component[]; sessions?: string[]; note?: string }): void;
+  /** What was broken may work again from now on. */
+  lift(): void;
+}
+
+export async function runFault(fault: Fault, nemesis: Nemesis, random: Random): Promise<FaultEntry> {
+  const entry: FaultEntry = {
+    kind: 'fault',
+    fault: fault.name,
+    t: monotonic(),
+    lifted: 0,
+    healed: 0,
+    down: [],
+  };
+  await fault.inflict(nemesis, random, {
+    begin(details) {
+      entry.t = monotonic();
+      Object.assign(entry, details);
+    },
+    lift() {
+      entry.lifted = monotonic();
+    },
+  });
+  entry.healed = monotonic();
+  if (entry.lifted === 0) entry.lifted = entry.healed;
+  return entry;
+}
+
+/** Longer than any lease lives without a renewal, shorter than a claim's margin. */
+export function pastTtl(random: Random, ttlMs: number): number {
+  return random.between(ttlMs * 1.2, ttlMs * 1.5);
+}
+
+export const replicaName = (index: number): Component => (index === 0 ? 'replica-0' : 'replica-1');

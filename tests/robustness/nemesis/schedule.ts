@@ -1,0 +1,82 @@
+import type { Recorder } from '../history.ts';
+import type { Random } from '../random.ts';
+import { monotonic, pause, until } from '../time.ts';
+import type { Pace } from '../traffic/paced.ts';
+import { runFault, type Fault, type Nemesis } from './fault.ts';
+import { killAll, killReplica } from './kill-replicas.ts';
+import { lockRows } from './lock-rows.ts';
+import {
+  cutClients,
+  cutDatabase,
+  delayClients,
+  delayDatabase,
+  silenceClients,
+  silenceDatabase,
+} from './network.ts';
+import { crashDatabase, restartDatabase } from './restart-database.ts';
+import { restartNats } from './restart-nats.ts';
+import { skewClock } from './skew-clock.ts';
+import { suspendAll, suspendHolders, suspendReplica } from './suspend.ts';
+
+export const allFaults: readonly Fault[] = [
+  killReplica,
+  killAll,
+  restartDatabase,
+  crashDatabase,
+  restartNats,
+  suspendHolders,
+  suspendReplica,
+  suspendAll,
+  skewClock,
+  lockRows,
+  cutClients,
+  cutDatabase,
+  silenceClients,
+  silenceDatabase,
+  delayClients,
+  delayDatabase,
+];
+
+export function chooseFaults(names: readonly string[] | undefined): readonly Fault[] {
+  if (!names) return allFaults;
+  return names.map((name) => {
+    const fault = allFaults.find((one) => one.name === name);
+    if (fault) return fault;
+    const known = allFaults.map((one) => one.name).join(', ');
+    throw new Error(`there is no fault "${name}"; there are ${known}`);
+  });
+}
+
+const CALM_MS = 700;
+/** How long the next fault waits for the throughput to come back; the checker judges whether it took too long. */
+const RECOVERY_LIMIT_MS = 12_000;
+
+/**
+ * One fault after the other until the time is over, all kinds in an order that follows from the seed, then in
+ * another; after each the system gets time to recover, which is measured.
+ */
+export async function runSchedule(options: {
+  faults: readonly Fault[];
+  nemesis: Nemesis;
+  random: Random;
+  recorder: Recorder;
+  pace: Pace;
+  forMs: number;
+  say(text: string): void;
+}): Promise<void> {
+  const { faults, nemesis, random, recorder, pace, say } = options;
+  const startedAt = monotonic();
+  let deck: Fault[] = [];
+  for (let turn = 1; ; turn += 1) {
+    await pause(CALM_MS + random.between(0, 800));
+    await until(() => pace.healthy, { limitMs: RECOVERY_LIMIT_MS });
+    if (monotonic() - startedAt > options.forMs) return;
+    if (deck.length === 0) deck = random.shuffled(faults);
+    const fault = deck.pop()!;
+    const entry = await runFault(fault, nemesis, random.fork(`${turn}`));
+    recorder.write(entry);
+    const second = ((entry.t - startedAt) / 1_000).toFixed(1);
+    const lasted = ((entry.healed - entry.t) / 1_000).toFixed(1);
+    say(`  ${second.padStart(6)} s  ${fault.name}${entry.note ? ` (${entry.note})` : ''} for ${lasted} s`);
+  }
+}

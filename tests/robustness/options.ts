@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  help: boolean;
+  seconds: number;
+  seed: string;
+  /** Judge this history again and run nothing. */
+  check: string | undefined;
+  /** Run one control; `all` runs each and demands that it is caught. */
+  control: string | undefined;
+  /** Only these faults. */
+  faults: string[] | undefined;
+  /** Without it, NATS where a nats-server is on PATH. */
+  events: 'nats' | 'postgres' | undefined;
+  /** Keep the history of a run that passed too. */
+  keep: boolean;
+}
+
+export const usage = `npm run test:robustness -- [options]
+
+  --seconds N       how long faults and traffic last (default 60)
+  --seed S          what faults and clients do follows from it (default: a new one, printed)
+  --check FILE      judge a history again
+  --control NAME    run with one thing broken, which must be caught; "all" runs every control
+  --faults A,B      only these faults
+  --events nats|postgres
+  --keep            keep the history also when all held`;
+
+export function readOptions(argv: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    strict: true,
+    allowPositionals: false,
+    options: {
+      help: { type: 'boolean', short: 'h', default: false },
+      seconds: { type: 'string', default: '60' },
+      seed: { type: 'string' },
+      check: { type: 'string' },
+      control: { type: 'string' },
+      faults: { type: 'string' },
+      events: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+    },
+  });
+  const seconds = Number(values.seconds);
+  if (!Number.isInteger(seconds) || seconds < 5 || seconds > 86_400)
+    throw new Error(`--seconds ${values.seconds}: give a whole number from 5 to 86400`);
+  const { events } = values;
+  if (events !== undefined && events !== 'nats' && events !== 'postgres')
+    throw new Error(`--events ${events}: give nats or postgres`);
+  return {
+    help: values.help,
+    seconds,
+    seed: values.seed ?? String(Date.now() % 1_000_000),
+    check: values.check,
+    control: values.control,
+    faults: values.faults?.split(','),
+    events,
+    keep: values.keep,
+  };
+}

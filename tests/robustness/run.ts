@@ -1,0 +1,43 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { check } from './check/check.ts';
+import { readHistory } from './history.ts';
+import { chooseFaults } from './nemesis/schedule.ts';
+import { readOptions, usage, type Options } from './options.ts';
+import { report } from './report.ts';
+import { runScenario } from './run-scenario.ts';
+
+const say = (text: string): void => console.log(text);
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) {
+    say(usage);
+    return 0;
+  }
+  if (options.check !== undefined) return judge(options.check);
+  const history = newHistory(options);
+  await runScenario({ ...options, faults: chooseFaults(options.faults), history, say });
+  const failed = judge(history);
+  if (failed === 0 && !options.keep) rmSync(history);
+  return failed;
+}
+
+function judge(file: string): number {
+  const entries = readHistory(file);
+  const verdicts = check(entries);
+  const text = report(entries, verdicts);
+  say(text.replace(/\n(PASS|FAIL)$/, ''));
+  const holds = verdicts.every(({ violations }) => violations.length === 0);
+  if (!holds) say(`The history is kept; judge it again with: npm run test:robustness -- --check ${file}`);
+  say(holds ? 'PASS' : 'FAIL');
+  return holds ? 0 : 1;
+}
+
+function newHistory({ seed }: Options): string {
+  const folder = join(import.meta.dirname, 'histories');
+  mkdirSync(folder, { recursive: true });
+  return join(folder, `${new Date().toISOString().replace(/[:.]/g, '-')}-seed-${seed}.jsonl`);
+}
