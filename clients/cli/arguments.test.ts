@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readArguments } from './arguments.ts';
+import { readArguments, sharedOptions } from './arguments.ts';
 import { commands } from './commands.ts';
 
 const nameRead = (...argv: string[]) => {
@@ -35,9 +35,8 @@ test.each(commands.flatMap(({ name, examples }) => examples.map((example) => [na
 
 test('no two commands have one name, and none takes an option that all take', () => {
   expect(new Set(commands.map(({ name }) => name)).size).toBe(commands.length);
-  for (const { name, options } of commands)
-    expect(
-      Object.keys(options).filter((one) => /^(json|help|endpoint|mesh-file|api-key-file)$/.test(one)),
-      name,
-    ).toEqual([]);
+  const shared = Object.keys(sharedOptions);
+  expect(
+    commands.flatMap(({ options }) => Object.keys(options).filter((one) => shared.includes(one))),
+  ).toEqual([]);
 });

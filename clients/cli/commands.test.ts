@@ -220,7 +220,8 @@ describe('what can not be done', () => {
     });
     const gone = { ...env, TELEGATE_ENDPOINT: '127.0.0.1:1' };
     for (const command of ['status', 'status --watch', 'lease', 'sessions list'])
-      expect(await cli(command, { env: gone }), command).toMatchObject({
+      expect({ command, ...(await cli(command, { env: gone })) }).toMatchObject({
+        command,
         code: 3,
         stderr: expect.stringMatching(/^No answer at 127\.0\.0\.1:1\. .*npm start/),
       });
@@ -264,7 +265,8 @@ test('every command explains itself, with examples', async () => {
   expect(names).toHaveLength(12);
   for (const name of names) {
     const help = await cli(`${name} --help`);
-    expect(help, name).toMatchObject({
+    expect({ name, ...help }).toMatchObject({
+      name,
       code: 0,
       stderr: '',
       stdout: expect.stringMatching(/Examples:\n {2}telegate/),

@@ -88,8 +88,14 @@ test.for(['', '--no-nats'])(
   },
 );
 
-test('the first command of the ready table works as it is printed', async () => {
+test('the commands of the ready table work as they are printed', async () => {
   await withMesh([], async (_meshFile, _mesh, said) => {
+    const lease = /^ +(npx telegate lease .*)$/m.exec(said)?.[1] ?? 'false';
+    // There is nothing to lease yet, and the answer says how to change that.
+    expect(spawnSync('sh', ['-c', lease], { cwd: root, encoding: 'utf8' })).toMatchObject({
+      status: 4,
+      stderr: expect.stringContaining('telegate sessions import'),
+    });
     const command = /^ +(npx buf curl .*)$/m.exec(said)?.[1] ?? 'false';
     const { status, stdout, stderr } = spawnSync('sh', ['-c', command], { cwd: root, encoding: 'utf8' });
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringContaining('rror') });

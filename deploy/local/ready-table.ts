@@ -41,13 +41,15 @@ export function readyTable(table: ReadyTable): string {
 function firstSteps({ mesh }: ReadyTable, meshFile: string): string[] {
   const pool = mesh.endpoints['session_pool'];
   if (!pool) return [];
-  const named = meshFile === join('.telegate', 'mesh.json') ? '' : ` -- --mesh-file ${quoted(meshFile)}`;
+  const named = meshFile === join('.telegate', 'mesh.json') ? '' : ` --mesh-file ${quoted(meshFile)}`;
   return [
     'Try it, in another terminal in this folder:',
     '',
-    `  ${firstCommand(meshFile, pool.grpc)}`,
+    `  npx telegate lease${named}`,
+    `  npx telegate status --watch${named}`,
+    `  ${plainCall(meshFile, pool.grpc)}`,
     '',
-    `A tour: npm run demo${named}`,
+    `A tour: npm run demo${named === '' ? '' : ` --${named}`}`,
   ];
 }
 
@@ -82,7 +84,7 @@ function keysRow(table: ReadyTable): string {
 }
 
 /** Works as it stands with nothing but Node: the messages come from the server's reflection. */
-function firstCommand(meshFile: string, grpc: string): string {
+function plainCall(meshFile: string, grpc: string): string {
   const readKey = `node -p "JSON.parse(fs.readFileSync(process.argv[1])).apiKey" ${quoted(meshFile)}`;
   return (
     `npx buf curl --http2-prior-knowledge --protocol grpc -H "x-api-key: $(${readKey})" ` +

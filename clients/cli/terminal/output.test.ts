@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { PoolStatusSchema } from '#gen/telegate/session_pool/v1/session_pb.ts';
 import { createOutput, type OutputOptions } from './output.ts';
 
+const ESCAPE = '\x1b';
+
 /** A terminal of 20 columns that keeps what was written; `screen` is what a person sees. */
 function terminal(options: Partial<OutputOptions> = {}) {
   let written = '';
@@ -12,11 +14,13 @@ function terminal(options: Partial<OutputOptions> = {}) {
   return { out, written: () => written, screen: () => screenOf(written) };
 }
 
+const CONTROLS = new RegExp(`(\n|\r|${ESCAPE}\\[\\d+A|${ESCAPE}\\[J)`);
+
 /** Understands just what is written here: line breaks, up, and clearing to the end. */
 function screenOf(written: string): string[] {
   const lines = [''];
   let row = 0;
-  for (const part of written.split(/(\n|\r|\x1b\[\d+A|\x1b\[J)/)) {
+  for (const part of written.split(CONTROLS)) {
     if (part === '\n') {
       row += 1;
       lines[row] ??= '';
