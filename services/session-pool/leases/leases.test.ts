@@ -253,6 +253,20 @@ describe('renew', () => {
     expect(renewed!.expire_time.getTime()).toBeGreaterThanOrEqual(unlocked + 5_000);
   });
 
+  test('gives a whole TTL also to those that waited for the lock of another in the batch', async () => {
+    const tenant = randomUUIDv7();
+    await addSessions(pool, tenant, 2);
+    const leases = [await grantOne(tenant, { ttlMs: 5_000 }), await grantOne(tenant, { ttlMs: 5_000 })];
+    const lock = await lockSlot(leases[1]!.session_id);
+    const renewals = renewLeases(pool, leases.map(held));
+    await untilSomebodyWaits();
+    await passInDatabase(0.6);
+    const unlocked = await databaseTime();
+    await lock.unlock();
+    for (const renewed of await renewals)
+      expect(renewed!.expire_time.getTime()).toBeGreaterThanOrEqual(unlocked + 5_000);
+  });
+
   test('refuses every token but the living one', async () => {
     const tenant = randomUUIDv7();
     await addSessions(pool, tenant, 1);

@@ -16,9 +16,10 @@ export interface Renewal {
 }
 
 /**
- * Renews leases in one statement; undefined for those that are over. The clock is read a row, after the wait
- * for the row's lock: a renewal that waited is worth a whole TTL from when it was done, not from when it was
- * asked for. A lease past its end that nobody reclaimed yet is renewed too: it is still its holder's.
+ * Renews leases in one statement; undefined for those that are over. The clock is read when all rows are
+ * locked: a renewal that waited, for its own row or for one beside it, is worth a whole TTL from when it was
+ * done, not from when it was asked for. A lease past its end that nobody reclaimed yet is renewed too: it is
+ * still its holder's.
  */
 export async function renewLeases(
   pool: Pool,
@@ -43,9 +44,12 @@ export async function renewLeases(
           and slots.tenant_id = wanted.tenant_id
         order by slots.session_id
         for update of slots
+      ),
+      clock as materialized (
+        select clock_timestamp() as at from (select count(*) from locked) as all_locked
       )
-      update slots set expire_time = clock_timestamp() + slots.ttl_ms * interval '1 ms'
-      from locked
+      update slots set expire_time = clock.at + slots.ttl_ms * interval '1 ms'
+      from locked, clock
       where slots.session_id = locked.session_id and slots.lease_id = locked.lease_id
       returning slots.session_id, slots.lease_id, slots.fencing_token, slots.tenant_id, slots.expire_time`.execute(
       pool.database.kysely,
