@@ -16,7 +16,7 @@ import { fields } from './config.ts';
 import { createLeasing } from './leases/leasing.ts';
 import { observePool } from './metrics.ts';
 import { openNoticeHub } from './notices/hub.ts';
-import type { Pool } from './pool.ts';
+import { IDLE_IN_TRANSACTION_MS, type Pool } from './pool.ts';
 import { createQueue } from './queue/queue.ts';
 import { startReaper } from './reaper/reaper.ts';
 import { poolRoutes } from './routes.ts';
@@ -67,6 +67,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     schema: SCHEMA,
     poolSize: config.databasePoolSize,
     applicationName: 'telegate session-pool',
+    idleInTransactionTimeoutMs: IDLE_IN_TRANSACTION_MS,
     log,
   });
   onStop('database', () => database.close());

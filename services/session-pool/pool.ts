@@ -30,3 +30,9 @@ export const CLAIM_TTL_MS = 15_000;
 
 /** A wait for one method that is longer blocks new grants of the whole session too. */
 export const LONG_WAIT_MS = 3_600_000;
+
+/**
+ * A process that stands still, or whose network forgot it, inside a transaction keeps its locks from all other
+ * replicas until the server ends it. Reclaiming is due within a second, so the server does after this.
+ */
+export const IDLE_IN_TRANSACTION_MS = 500;

@@ -123,10 +123,10 @@ export function isStalePlan(error: pg.DatabaseError): boolean {
   return (error.code === '0A000' && error.routine === 'RevalidateCachedQuery') || error.code === '26000';
 }
 
-/** The session ended. One that idled too long inside a transaction is our own fault, and not tried again. */
+/** The session ended, and nobody knows how far it came. One that idled too long certainly did not commit. */
 function isFatal(error: pg.DatabaseError): boolean {
-  const ownFault = error.code === '25P03' || error.code === '25P04';
-  return (error.severity === 'FATAL' || error.severity === 'PANIC') && !ownFault;
+  const isUndone = error.code === '25P03' || error.code === '25P04';
+  return (error.severity === 'FATAL' || error.severity === 'PANIC') && !isUndone;
 }
 
 /** Class 53 (out of memory, disk, connections), a statement timeout, a lock timeout. */

@@ -3,7 +3,7 @@ import { connect as dial, createServer, type AddressInfo, type Socket } from 'no
 import { status } from '@grpc/grpc-js';
 import { AbortedTransactionError, sql, type Transaction } from 'kysely';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createTestDatabase, expectNoLeaks, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { openDatabase, type Database } from './database.ts';
 import { CommitUnknown, ConnectionLost, DatabaseUnavailable } from './errors.ts';
@@ -75,6 +75,31 @@ test('a failure that the body hides is not committed in silence', async () => {
   });
   await expect(hiding).rejects.toThrow(AbortedTransactionError);
   expect(await values()).toEqual([0, 0]);
+});
+
+test('one that stood still until the server ended it is run again', async () => {
+  const impatient = openDatabase<Tables>({
+    url: at.url,
+    schema: 'public',
+    poolSize: 1,
+    applicationName: 'tests',
+    log,
+    idleInTransactionTimeoutMs: 50,
+  });
+  let runs = 0;
+  await transaction(impatient, async (trx) => {
+    runs += 1;
+    await add(trx, 1);
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx);
+    const isGone = async () => {
+      const { rowCount } = await db.pool.query('select from pg_stat_activity where pid = $1', [rows[0]!.pid]);
+      expect(rowCount).toBe(0);
+    };
+    if (runs === 1) await vi.waitFor(isGone);
+    await add(trx, 2);
+  });
+  await impatient.close();
+  expect([runs, await values()]).toEqual([2, [1, 1]]);
 });
 
 test('those that deadlock are run again', async () => {

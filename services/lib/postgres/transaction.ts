@@ -9,6 +9,8 @@ import { CommitUnknown, ConnectionLost, DatabaseUnavailable } from './errors.ts'
 export const RETRYABLE_SQLSTATES: Readonly<Record<string, string>> = {
   '40001': 'serialization_failure',
   '40P01': 'deadlock_detected',
+  // This process stood still for so long that the server gave the locks to others.
+  '25P03': 'idle_in_transaction_session_timeout',
 };
 
 const ATTEMPTS = 5;
