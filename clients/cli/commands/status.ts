@@ -26,7 +26,7 @@ export const status = command({
   async run(call) {
     const { out, clock, service, values } = call;
     const pool = service(SessionPoolService);
-    if (values.watch === true) return watch(call, pool);
+    if (values.watch === true) return watch(call, pool).finally(() => out.settle());
     const response = await pool.call((client) => client.getPoolStatus({}));
     out.answer(GetPoolStatusResponseSchema, response, () =>
       statusSheet(response.status!, clock.now(), out.paint),
@@ -43,6 +43,7 @@ async function watch(call: Invocation<typeof options>, pool: Pool): Promise<type
   const { clock, stop, out } = call;
   const { addresses } = pool.place;
   let hasAnswered = false;
+  let isTold = false;
   let problem: unknown;
   for (let attempt = 0; !stop.aborted; attempt += 1) {
     if (attempt > 0 && attempt % addresses.length === 0) {
@@ -54,6 +55,7 @@ async function watch(call: Invocation<typeof options>, pool: Pool): Promise<type
       const request = { minInterval: durationFromMs(LEAST_INTERVAL_MS) };
       for await (const response of client.watchPool(request, { signal: stop, isLongLived: true })) {
         hasAnswered = true;
+        isTold = false;
         show(call, response);
       }
     } catch (error) {
@@ -62,14 +64,10 @@ async function watch(call: Invocation<typeof options>, pool: Pool): Promise<type
     } finally {
       client.close();
     }
-    if (hasAnswered && !stop.aborted) out.note('The connection broke; connecting again.');
+    if (!hasAnswered || stop.aborted || isTold) continue;
+    isTold = true;
+    out.note('The connection broke; connecting again.');
   }
-  // The last picture stays on the screen.
-  if (out.isLive)
-    out.event(
-      () => null,
-      () => '',
-    );
   return exitCode.ok;
 }
 

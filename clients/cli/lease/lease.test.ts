@@ -152,6 +152,21 @@ test('a replica is killed: the lease goes on at the other address, with the same
   expect(await holder.done).toMatchObject({ code: 0, stdout: expect.stringContaining('released') });
 });
 
+test('a replica is killed under a waiting acquire: it queues again elsewhere, and is granted once', async () => {
+  const name = await newSession();
+  const { lease: blocking } = await operator.acquireLease({ selector: { name } });
+  const doomed = await replica();
+  const holder = hold(`--session ${name} --wait 30s`, `${doomed.address},${lasting}`);
+  await holder.says(/queued/);
+  await doomed.stop('SIGKILL');
+  await holder.says(/disconnected .*; connecting again$/);
+  await holder.says(/queued/);
+  await operator.releaseLease({ lease: proofOf(blocking!) });
+  expect(tokenIn(await holder.says(/granted/))).toBe(String(blocking!.fencingToken + 1n));
+  holder.signal('SIGINT');
+  expect(await holder.done).toMatchObject({ code: 0 });
+});
+
 test('a replica is killed and comes back on its port: the same', async () => {
   const name = await newSession();
   const first = await replica();

@@ -52,6 +52,24 @@ test('a line too long for the terminal is cut, so that it can be written over', 
   expect(screen()).toEqual(['y']);
 });
 
+test('a coloured line is cut by what is seen of it, and leaves no colour behind', () => {
+  const { out, screen } = terminal();
+  const short = out.paint('red', 'x'.repeat(19));
+  out.standing(short);
+  expect(screen()).toEqual([short]);
+  out.standing(out.paint('red', 'x'.repeat(20)));
+  expect(screen()).toEqual([`${'x'.repeat(18)}…`]);
+});
+
+test('what is settled stays', () => {
+  const { out, screen } = terminal();
+  out.standing('kept');
+  out.settle();
+  out.standing('next');
+  out.standing('last');
+  expect(screen()).toEqual(['kept', 'last']);
+});
+
 test('colours are for terminals whose owner wants them', () => {
   const coloured = (options: Partial<OutputOptions>) => terminal(options).out.paint('red', 'x') !== 'x';
   expect(coloured({})).toBe(true);

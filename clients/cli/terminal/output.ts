@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import { toJson, type DescMessage, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
 
 export type Colour = 'bold' | 'dim' | 'green' | 'red' | 'yellow';
@@ -15,6 +15,8 @@ export interface Output {
   event(value: () => JsonValue, asText: () => string | undefined): void;
   /** On a live terminal: stands below everything else and is written over by the next one. */
   standing(text: string): void;
+  /** What stands stays as it is; whatever comes next comes below. */
+  settle(): void;
   /** What is no answer: progress and advice, on the standard error, and only for people. */
   note(text: string): void;
 }
@@ -65,12 +67,19 @@ export function createOutput({ stdout, stderr, isJson, env }: OutputOptions): Ou
     },
     standing(text) {
       if (!isLive) return;
-      const next = text === '' ? '' : clipped(text, stdout.columns ?? 80);
+      const next = text === '' ? '' : clipped(text, stdout.columns || 80);
       stdout.write(`${erase()}${next}`);
       drawn = next;
     },
+    settle() {
+      if (drawn !== '') stdout.write('\n');
+      drawn = '';
+    },
     note(text) {
-      if (!isJson) stderr.write(`${text}\n`);
+      if (isJson) return;
+      if (drawn !== '') stdout.write(erase());
+      stderr.write(`${text}\n`);
+      if (drawn !== '') stdout.write(drawn);
     },
   };
 }
@@ -81,10 +90,13 @@ export function createPaint(isTerminal: boolean, env: NodeJS.ProcessEnv): Paint 
   return off ? (_, text) => text : (colour, text) => styleText(colour, text, { validateStream: false });
 }
 
-/** A line that wraps could not be written over. */
+/** A line that wraps could not be written over; one that is cut loses its colours, of which the end may be gone. */
 function clipped(text: string, columns: number): string {
   return text
     .split('\n')
-    .map((line) => (line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`))
+    .map((line) => {
+      const shown = stripVTControlCharacters(line);
+      return shown.length < columns ? line : `${shown.slice(0, Math.max(0, columns - 2))}…`;
+    })
     .join('\n');
 }
