@@ -45,11 +45,10 @@ async function acquireIn(trx: PoolTransaction, requests: readonly LeaseRequest[]
       await lockQueue(trx, tenantId);
       await serveTenant(trx, tenantId);
     }
-    const lateChoice = await chooseAll(
-      trx,
-      missed.filter(({ tenantId }) => behind.includes(tenantId)),
-      true,
-    );
+    // A waiter that was just served may have had the request_id of one of these.
+    const late = missed.filter(({ tenantId }) => behind.includes(tenantId));
+    const { fresh: unanswered } = await answerRepeats(trx, late, outcomes);
+    const lateChoice = await chooseAll(trx, unanswered, true);
     chosen = new Map([...chosen, ...lateChoice]);
   }
 

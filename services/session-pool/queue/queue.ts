@@ -13,6 +13,7 @@ import {
   lockQueue,
   readEstimate,
   readPositions,
+  readPresent,
   serveTenant,
   tenantsThatWait,
 } from './store.ts';
@@ -40,7 +41,7 @@ export interface Queue {
 
 interface Waiter {
   request: LeaseRequest;
-  settle(outcome: AcquireOutcome): void;
+  settle(end: AcquireOutcome | 'over' | 'forgotten'): void;
   outcome?: AcquireOutcome;
   onQueued?: Waiting['onQueued'];
   position: number;
@@ -50,6 +51,7 @@ export function createQueue(pool: Pool): Queue {
   const waiters = new Map<bigint, Waiter>();
   const awake = new Set<string>();
   let serving = false;
+  let fetches = 0;
 
   async function serve(tenantId: string): Promise<void> {
     const granted = await withReplayRetry(() =>
@@ -92,15 +94,32 @@ export function createQueue(pool: Pool): Queue {
   }
 
   async function fetch(): Promise<void> {
-    for (const { waiter_id, granted } of await fetchResults(pool.database, pool.replicaId)) {
-      const outcome = outcomeFromRow(granted);
-      const waiter = waiters.get(waiter_id);
-      if (!waiter) await giveBack(outcome);
-      else {
-        waiter.outcome = outcome;
-        waiter.settle(outcome);
+    fetches += 1;
+    try {
+      for (const { waiter_id, granted } of await fetchResults(pool.database, pool.replicaId)) {
+        const outcome = outcomeFromRow(granted);
+        const waiter = waiters.get(waiter_id);
+        if (!waiter) await giveBack(outcome);
+        else {
+          waiter.outcome = outcome;
+          waiter.settle(outcome);
+        }
       }
+    } finally {
+      fetches -= 1;
     }
+  }
+
+  /**
+   * A replica that stood still for long counts as dead, and its waiters are removed; when it goes on, they must
+   * not wait for a turn that never comes. A row that a fetch took is missing too, but its waiter has its outcome.
+   */
+  async function findForgotten(): Promise<void> {
+    const waiterIds = [...waiters.keys()];
+    if (waiterIds.length === 0) return;
+    const present = await readPresent(pool.database, waiterIds);
+    if (fetches > 0) return;
+    for (const waiterId of waiterIds) if (!present.has(waiterId)) waiters.get(waiterId)?.settle('forgotten');
   }
 
   /** A lease that came for somebody who is gone. A repeat with its request_id would still be given it. */
@@ -111,31 +130,50 @@ export function createQueue(pool: Pool): Queue {
   }
 
   async function enter(request: LeaseRequest, waiting: Waiting): Promise<AcquireOutcome> {
+    const endsAt = pool.clock.monotonic() + waiting.waitMs;
+    for (;;) {
+      const waitMs = endsAt - pool.clock.monotonic();
+      const outcome = await standInQueue(request, { ...waiting, waitMs });
+      if (outcome !== 'forgotten') return outcome;
+    }
+  }
+
+  async function standInQueue(
+    request: LeaseRequest,
+    waiting: Waiting,
+  ): Promise<AcquireOutcome | 'forgotten'> {
     const waiterId = await transaction(pool.database, (trx) => enqueue(trx, pool, request));
-    const { promise, resolve } = Promise.withResolvers<AcquireOutcome | 'over'>();
+    const { promise, resolve } = Promise.withResolvers<AcquireOutcome | 'over' | 'forgotten'>();
     const waiter: Waiter = { request, settle: resolve, onQueued: waiting.onQueued, position: 0 };
     waiters.set(waiterId, waiter);
     const timer = pool.clock.setTimer(waiting.waitMs, () => resolve('over'));
     const giveUp = (): void => resolve('over');
     waiting.signal.addEventListener('abort', giveUp, { once: true });
+    /** What came after all for one who waits no more. */
+    const leave = async (): Promise<AcquireOutcome | undefined> => {
+      const lastMoment = await leaveQueue(pool.database, waiterId);
+      return lastMoment === undefined ? waiter.outcome : outcomeFromRow(lastMoment);
+    };
     try {
       // Something may have become free between the attempt that failed and the row that now waits.
       await serve(request.tenantId);
       await tellPositions();
       if (waiting.signal.aborted) giveUp();
-      const outcome = await promise;
-      if (outcome !== 'over') return outcome;
-      const lastMoment = await leaveQueue(pool.database, waiterId);
-      const late = lastMoment === undefined ? waiter.outcome : outcomeFromRow(lastMoment);
+      const end = await promise;
+      if (end !== 'over') return end;
+      const late = await leave();
       if (late === undefined) return { kind: 'none_free' };
       if (!waiting.signal.aborted) return late;
       await giveBack(late, request);
       return { kind: 'none_free' };
     } catch (error) {
-      await leaveQueue(pool.database, waiterId).catch((problem: unknown) => {
+      try {
+        const late = await leave();
+        if (late) await giveBack(late, request);
+      } catch (problem) {
         // The reaper removes it once this replica has stopped; until then it may be granted and given back.
         pool.log.warn({ kind: 'queue', err: problem }, 'a waiter could not be removed from the queue');
-      });
+      }
       throw error;
     } finally {
       timer.cancel();
@@ -167,6 +205,7 @@ export function createQueue(pool: Pool): Queue {
       for (const tenantId of await allTenantsThatWait(pool.database)) awake.add(tenantId);
       await serveAwake();
       if (waiters.size > 0) await fetch();
+      await findForgotten();
       await tellPositions();
     },
     get length() {

@@ -10,8 +10,8 @@ import type { PoolTransaction } from '../slots.ts';
 import type { PoolDatabase } from '../tables.ts';
 import { requestFromRow, requestToRow, resultToRow, type RequestRow, type WaiterResult } from './model.ts';
 
-/** Most waiters of a tenant that one pass looks at; the rest come with the next. */
-const WAITERS_A_PASS = 1_000;
+/** Most waiters of a tenant that are looked at together. */
+const WAITERS_A_PAGE = 1_000;
 
 /** One at a time works on a tenant's queue, on any replica: that is what makes it first in, first out. */
 export async function lockQueue(trx: PoolTransaction, tenantId: string): Promise<void> {
@@ -64,18 +64,43 @@ interface WaiterRow {
  * the queue. Answers whether leases were granted.
  */
 export async function serveTenant(trx: PoolTransaction, tenantId: string): Promise<boolean> {
+  // A selector that fits nothing free is looked for once, however many wait for it.
+  const inVain = new Set<string>();
+  let served = false;
+  for (let after = 0n; ;) {
+    const rows = await readWaiters(trx, tenantId, after, inVain);
+    if (rows.length > 0) served = (await servePage(trx, tenantId, rows, inVain)) || served;
+    if (rows.length < WAITERS_A_PAGE) return served;
+    after = rows.at(-1)!.waiter_id;
+  }
+}
+
+async function readWaiters(
+  trx: PoolTransaction,
+  tenantId: string,
+  after: bigint,
+  inVain: ReadonlySet<string>,
+): Promise<WaiterRow[]> {
   const { rows } = await sql<WaiterRow>`
     select waiters.waiter_id, waiters.replica_id, waiters.selector_key, waiters.request
     from waiters join replicas using (replica_id)
-    where waiters.tenant_id = ${tenantId}::uuid and waiters.granted is null
+    where waiters.tenant_id = ${tenantId}::uuid and waiters.granted is null and waiters.waiter_id > ${after}
+      and waiters.selector_key <> all(${[...inVain]}::text[])
       and replicas.stamp_time > clock_timestamp() - interval '5 s'
-    order by waiters.waiter_id limit ${WAITERS_A_PASS}`.execute(trx);
-  if (rows.length === 0) return false;
-  const requests = new Map(rows.map((row) => [row, requestFromRow(row.request, tenantId, row.selector_key)]));
+    order by waiters.waiter_id limit ${WAITERS_A_PAGE}`.execute(trx);
+  return rows;
+}
 
+async function servePage(
+  trx: PoolTransaction,
+  tenantId: string,
+  rows: readonly WaiterRow[],
+  inVain: Set<string>,
+): Promise<boolean> {
+  const requests = new Map(rows.map((row) => [row, requestFromRow(row.request, tenantId, row.selector_key)]));
   const results = await answeredMeanwhile(trx, requests);
   const waiting = rows.filter((row) => !results.has(row));
-  const chosen = await chooseInOrder(trx, tenantId, waiting, requests);
+  const chosen = await chooseInOrder(trx, tenantId, waiting, requests, inVain);
   const granted = await grantLeases(trx, [...chosen.values()]);
   for (const [row, { request }] of chosen) {
     const lease = granted.get(request);
@@ -115,6 +140,7 @@ async function chooseInOrder(
   tenantId: string,
   waiting: readonly WaiterRow[],
   requests: ReadonlyMap<WaiterRow, LeaseRequest>,
+  inVain: Set<string>,
 ): Promise<Map<WaiterRow, Grant>> {
   const sizes = new Map<string, number>();
   for (const { selector_key } of waiting) sizes.set(selector_key, (sizes.get(selector_key) ?? 0) + 1);
@@ -130,7 +156,10 @@ async function chooseInOrder(
     const candidates = free.get(key)!;
     while (candidates.length > 0 && taken.has(candidates[0]!)) candidates.shift();
     const sessionId = candidates.shift();
-    if (sessionId === undefined) continue;
+    if (sessionId === undefined) {
+      inVain.add(key);
+      continue;
+    }
     taken.add(sessionId);
     chosen.set(row, { sessionId, request: requests.get(row)! });
   }
@@ -173,6 +202,16 @@ export async function leaveQueue(database: PoolDatabase, waiterId: bigint): Prom
   const { rows } = await sql<{ granted: unknown }>`
     delete from waiters where waiter_id = ${waiterId} returning granted`.execute(database.kysely);
   return rows[0]?.granted ?? undefined;
+}
+
+/** Which of these still stand in the queue or have their result there. */
+export async function readPresent(
+  database: PoolDatabase,
+  waiterIds: readonly bigint[],
+): Promise<Set<bigint>> {
+  const { rows } = await sql<{ waiter_id: bigint }>`
+    select waiter_id from waiters where waiter_id = any(${waiterIds}::bigint[])`.execute(database.kysely);
+  return new Set(rows.map((row) => row.waiter_id));
 }
 
 export interface QueuePosition {
