@@ -20,13 +20,17 @@ export interface RunEntry {
 
 export type Component = 'database' | 'replica-0' | 'replica-1';
 
-/** One fault: begun, lifted (what was broken is allowed to work), and healed (seen to work again). */
+/**
+ * One fault: begun, lifted (what was broken is allowed to work), healed (seen to work again), and returned: both
+ * replicas look after leases again, which one that has to find out about dead connections does later.
+ */
 export interface FaultEntry {
   kind: 'fault';
   fault: string;
   t: number;
   lifted: number;
   healed: number;
+  returned: number;
   /** What could not do its work meanwhile. */
   down: Component[];
   /** Sessions whose rows were locked; all others were free. */

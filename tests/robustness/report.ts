@@ -25,7 +25,7 @@ export function report(entries: readonly Entry[], verdicts: readonly Verdict[]):
     `leases in the database: ${of('I2')?.checked}; acknowledged grants checked: ${figures['grants']}, renewals: ${figures['renewals']}, releases: ${figures['releases']}`,
     `leases reclaimed: ${of('I4')?.checked}; the latest ${figures['latestReclaimMs']?.toFixed(0)} ms after it was due`,
     `uses by holders: ${of('I7')?.checked}; stale proofs tried: ${of('I3')?.checked}; leases through an outage: ${of('I10')?.checked} (${figures['outages']} outages longer than the TTL)`,
-    `time to recover: at most ${figures['slowestRecoveryMs']?.toFixed(0)} ms after a fault's end`,
+    `time to recover: at most ${figures['slowestRecoveryMs']?.toFixed(0)} ms after a fault's end; both replicas looked after leases again after at most ${figures['slowestReturnMs']?.toFixed(0)} ms`,
     `events committed: ${figures['committed']}, delivered: ${figures['delivered']}, duplicated: ${figures['duplicated']} (in the stream: ${figures['duplicatedInStream']}), lost: ${figures['lost']}`,
     `the suite itself stood still for at most ${longest.toFixed(0)} ms, ${stalls.length} times`,
     '',

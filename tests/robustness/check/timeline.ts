@@ -167,7 +167,7 @@ export function stalledMs(timeline: Timeline, from: number, to: number): number 
       .of('fault')
       .some(
         (fault) =>
-          fault.down.includes(component) && toDatabase(fault.t) < to && toDatabase(fault.healed) > from,
+          fault.down.includes(component) && toDatabase(fault.t) < to && toDatabase(fault.returned) > from,
       );
   const up = (['replica-0', 'replica-1'] as const).filter((replica) => !isDown(replica));
   return lost('database') + (up.length === 0 ? 0 : Math.min(...up.map(lost)));

@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Cluster } from '../cluster/cluster.ts';
+import { withClient } from '../cluster/truth.ts';
 import type { Component, FaultEntry } from '../history.ts';
 import type { Random } from '../random.ts';
-import { monotonic } from '../time.ts';
+import { monotonic, until } from '../time.ts';
 
 export interface Nemesis {
   readonly cluster: Cluster;
@@ -30,6 +31,7 @@ export async function runFault(fault: Fault, nemesis: Nemesis, random: Random): 
     t: monotonic(),
     lifted: 0,
     healed: 0,
+    returned: 0,
     down: [],
   };
   await fault.inflict(nemesis, random, {
@@ -43,7 +45,20 @@ export async function runFault(fault: Fault, nemesis: Nemesis, random: Random): 
   });
   entry.healed = monotonic();
   if (entry.lifted === 0) entry.lifted = entry.healed;
+  await until(() => bothLookAfterLeases(nemesis.cluster), { limitMs: RETURN_LIMIT_MS });
+  entry.returned = monotonic();
   return entry;
+}
+
+/** Far more than a return may take: then the run goes on, and the checker says so. */
+const RETURN_LIMIT_MS = 40_000;
+
+/** Each replica stamps a row of its own in every pass of its reaper. */
+async function bothLookAfterLeases({ postgres, replicas }: Cluster): Promise<boolean> {
+  const { rowCount } = await withClient(postgres.url, (client) =>
+    client.query(`select from session_pool.replicas where stamp_time > clock_timestamp() - interval '1 s'`),
+  );
+  return rowCount === replicas.length;
 }
 
 /** Longer than any lease lives without a renewal, shorter than a claim's margin. */

@@ -47,7 +47,7 @@ export function chooseFaults(names: readonly string[] | undefined): readonly Fau
   });
 }
 
-const CALM_MS = 700;
+const CALM_MS = 1_200;
 /** How long the next fault waits for the throughput to come back; the checker judges whether it took too long. */
 const RECOVERY_LIMIT_MS = 12_000;
 
@@ -77,6 +77,9 @@ export async function runSchedule(options: {
     recorder.write(entry);
     const second = ((entry.t - startedAt) / 1_000).toFixed(1);
     const lasted = ((entry.healed - entry.t) / 1_000).toFixed(1);
-    say(`  ${second.padStart(6)} s  ${fault.name}${entry.note ? ` (${entry.note})` : ''} for ${lasted} s`);
+    const back = ((entry.returned - entry.lifted) / 1_000).toFixed(1);
+    say(
+      `  ${second.padStart(6)} s  ${fault.name}${entry.note ? ` (${entry.note})` : ''} for ${lasted} s, all replicas back ${back} s after its end`,
+    );
   }
 }
