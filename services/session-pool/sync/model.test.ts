@@ -64,6 +64,11 @@ describe('files that are new', () => {
     });
   });
 
+  test('or the first whose name is to be had', () => {
+    const outcome = plan({ a: 'A', b: 'A' }, [sessionOf(1, 'a', 'B', { bySync: false })]);
+    expect(added(outcome)).toEqual(['b']);
+  });
+
   test('a copy that comes first in the order does not take the place of the file that was there', () => {
     const outcome = plan({ a: 'B', b: 'B' }, [sessionOf(1, 'b', 'B')], { b: 1 });
     expect(outcome).toMatchObject({ adds: [], removals: [] });

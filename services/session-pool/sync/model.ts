@@ -68,7 +68,8 @@ export interface SyncFacts {
 export function planSync({ files, known, sessions, foreign }: SyncFacts): SyncPlan {
   const byPrint = new Map(sessions.map((session) => [session.print, session]));
   const byId = new Map(sessions.map((session) => [session.id, session]));
-  const holders = chooseHolders(files, known, byPrint, byId);
+  const namesOfCalls = new Set(sessions.flatMap(({ bySync, name }) => (bySync ? [] : name)));
+  const holders = chooseHolders(files, known, { byPrint, byId, namesOfCalls });
 
   const kept = new Map<bigint, FolderFile>();
   for (const [print, file] of holders) {
@@ -166,13 +167,17 @@ function linkedSession(
   return id === null ? undefined : byId.get(id);
 }
 
-/** Which file stands for a key: the one that did, the one of the session's name, or the first. */
+/** Which file stands for a key: the one that did, the one of the session's name, or the first that may. */
 function chooseHolders(
   files: readonly FolderFile[],
   known: ReadonlyMap<string, KnownFile>,
-  byPrint: ReadonlyMap<string, PooledSession>,
-  byId: ReadonlyMap<bigint, PooledSession>,
+  pool: {
+    byPrint: ReadonlyMap<string, PooledSession>;
+    byId: ReadonlyMap<bigint, PooledSession>;
+    namesOfCalls: ReadonlySet<string>;
+  },
 ): Map<string, FolderFile> {
+  const { byPrint, byId, namesOfCalls } = pool;
   const holders = new Map<string, { file: FolderFile; rank: number }>();
   for (const file of files) {
     const linked = linkedSession(file, known, byId);
@@ -184,7 +189,11 @@ function chooseHolders(
           : undefined;
     if (print === undefined) continue;
     const session = byPrint.get(print);
-    const rank = session === undefined ? 0 : linked === session ? 2 : session.name === file.name ? 1 : 0;
+    const rank = !session
+      ? Number(!namesOfCalls.has(file.name))
+      : linked === session
+        ? 2
+        : Number(session.name === file.name);
     const best = holders.get(print);
     if (!best || rank > best.rank) holders.set(print, { file, rank });
   }
