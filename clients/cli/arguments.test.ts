@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { readArguments, sharedOptions } from './arguments.ts';
 import { commands } from './commands.ts';
+import { commandHelp, generalHelp } from './help.ts';
 
 const nameRead = (...argv: string[]) => {
   const call = readArguments(argv, commands);
@@ -39,4 +40,14 @@ test('no two commands have one name, and none takes an option that all take', ()
   expect(
     commands.flatMap(({ options }) => Object.keys(options).filter((one) => shared.includes(one))),
   ).toEqual([]);
+});
+
+test('the help names every command and every option, and has examples', () => {
+  for (const command of commands) {
+    expect(generalHelp(commands)).toContain(`\n  ${command.name} `);
+    const help = commandHelp(command);
+    for (const option of Object.keys({ ...command.options, ...sharedOptions }))
+      expect(help).toContain(`\n  --${option}`);
+    expect(help).toMatch(/Examples:\n {2}telegate /);
+  }
 });

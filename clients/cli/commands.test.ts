@@ -259,18 +259,15 @@ describe('what can not be done', () => {
   });
 });
 
-test('every command explains itself, with examples', async () => {
-  const { stdout } = await cli('--help');
-  const names = [...stdout.matchAll(/^ {2}([a-z]+(?: [a-z]+)?) .*\S$/gm)].map((match) => match[1]!);
-  expect(names).toHaveLength(12);
-  for (const name of names) {
-    const help = await cli(`${name} --help`);
-    expect({ name, ...help }).toMatchObject({
-      name,
-      code: 0,
-      stderr: '',
-      stdout: expect.stringMatching(/Examples:\n {2}telegate/),
-    });
-    expect((await cli(`help ${name}`)).stdout).toBe(help.stdout);
-  }
+test('help is an answer, not an error', async () => {
+  expect(await cli('--help')).toMatchObject({
+    code: 0,
+    stderr: '',
+    stdout: expect.stringMatching(/^telegate: /),
+  });
+  const { stdout } = await cli('lease revoke --help');
+  expect(stdout).toMatch(
+    /^telegate lease revoke LEASE_ID \[options\]: .*Examples:\n {2}telegate lease revoke/s,
+  );
+  expect((await cli('help lease revoke')).stdout).toBe(stdout);
 });
