@@ -7,18 +7,12 @@ import type { Logger } from '#lib/telemetry/log.ts';
 import { permit, publicAccess } from './access.ts';
 import type { Admission, CallKind } from './admission.ts';
 import { effectiveDeadline } from './deadlines.ts';
-import {
-  Cancelled,
-  DeadlineExceeded,
-  GoingAway,
-  InvalidFields,
-  MalformedMessage,
-  MessageTooLarge,
-  Unauthenticated,
-  type DomainError,
-} from './errors.ts';
+import { Cancelled, DeadlineExceeded, GoingAway, Unauthenticated, type DomainError } from './errors.ts';
+import { whatGrpcMeant, type WireStatus } from './grpc-endings.ts';
 import type { CallContext, CallMetadata, ImplementedMethod } from './implement.ts';
+import { logFault, logLate } from './faults.ts';
 import type { Limits } from './limits.ts';
+import { noMetadata, ReceivedMetadata } from './metadata.ts';
 import { InternalError, toDomainError, toStatus } from './status.ts';
 import {
   endSpan,
@@ -28,8 +22,6 @@ import {
   type CallSpan,
   type MethodTelemetry,
 } from './tracing.ts';
-
-type WireStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 
 export interface Route extends ImplementedMethod {
   readonly path: string;
@@ -188,11 +180,11 @@ export abstract class ServerCall implements CallContext {
   /** Ends the call with an error, unless it has ended already. */
   fail(error: unknown): void {
     if (this.#ended) {
-      if (!(error instanceof Error) || error !== this.#endReason) this.#logLate(error);
+      if (!(error instanceof Error) || error !== this.#endReason) logLate(this.state.log, this, error);
       return;
     }
     const known = toDomainError(error);
-    if (known instanceof InternalError) this.#logFault(error);
+    if (known instanceof InternalError) logFault(this.state.log, this, error);
     this.sendHeaders();
     this.#sendStatus(toStatus(known));
     this.#finish(known.code, known);
@@ -243,16 +235,7 @@ export abstract class ServerCall implements CallContext {
   }
 
   #endedByGrpc(outgoing: WireStatus): void {
-    const details = outgoing.details ?? '';
-    const { maxMessageBytes } = this.state.limits;
-    if (outgoing.code === status.DEADLINE_EXCEEDED) this.fail(new DeadlineExceeded());
-    else if (outgoing.code === status.RESOURCE_EXHAUSTED)
-      this.fail(new MessageTooLarge('request', maxMessageBytes));
-    else if (details.startsWith('Invalid grpc-timeout')) {
-      this.fail(new InvalidFields([{ field: 'metadata grpc-timeout', description: 'is no gRPC timeout' }]));
-    } else if (outgoing.code === status.UNIMPLEMENTED || details.includes('decompress')) {
-      this.fail(new MalformedMessage(this.route.method.input.typeName, { cause: new Error(details) }));
-    } else this.fail(new Error(`grpc-js ended the call: ${details}`));
+    this.fail(whatGrpcMeant(outgoing, this.route.method.input, this.state.limits));
   }
 
   async #runBody(body: (call: this) => Promise<void>): Promise<void> {
@@ -297,49 +280,5 @@ export abstract class ServerCall implements CallContext {
     } catch (error) {
       this.fail(error);
     }
-  }
-
-  #logFault(error: unknown): void {
-    this.state.log.error(
-      {
-        kind: 'rpc_fault',
-        method: this.method,
-        trace_id: this.traceId,
-        err: error instanceof InternalError && error.cause !== undefined ? error.cause : error,
-      },
-      'a call failed by a fault of the service',
-    );
-  }
-
-  #logLate(error: unknown): void {
-    const fields = { method: this.method, trace_id: this.traceId, err: error };
-    this.state.log.debug(
-      { kind: 'rpc_late_failure', ...fields },
-      'a handler failed after its call had ended',
-    );
-  }
-}
-
-const noMetadata: CallMetadata = { get: () => undefined, has: () => false };
-
-class ReceivedMetadata implements CallMetadata {
-  readonly #metadata: Metadata;
-
-  constructor(metadata: Metadata, maxBytes: number) {
-    let size = 0;
-    for (const [name, values] of Object.entries(metadata.toHttp2Headers())) {
-      for (const value of values as string[]) size += name.length + value.length;
-    }
-    if (size > maxBytes) throw new MessageTooLarge('metadata', maxBytes, size);
-    this.#metadata = metadata;
-  }
-
-  get(name: string): string | undefined {
-    const [value] = this.#metadata.get(name);
-    return typeof value === 'string' ? value : undefined;
-  }
-
-  has(name: string): boolean {
-    return this.#metadata.get(name).length > 0;
   }
 }

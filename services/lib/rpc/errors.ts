@@ -236,3 +236,13 @@ export class Cancelled extends DomainError {
     super('The caller gave up the call.');
   }
 }
+
+/** For what a handler left running when it came back; nobody but it sees this. */
+export class StreamAnswered extends DomainError {
+  override readonly code = status.CANCELLED;
+  override readonly reason = ErrorReason.CANCELLED;
+
+  constructor() {
+    super('The stream has been answered in full already.');
+  }
+}

@@ -1,7 +1,7 @@
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { ServerCall, type Route, type ServerState } from './call.ts';
-import type { DomainError } from './errors.ts';
+import { StreamAnswered, type DomainError } from './errors.ts';
 import type { Bidi, ServerStream } from './implement.ts';
 import { IncomingMessages, OutgoingMessages } from './streams.ts';
 import { oneRequest } from './unary.ts';
@@ -31,6 +31,8 @@ abstract class StreamingCall extends ServerCall {
 
   async serve(): Promise<void> {
     await this.handle();
+    // A message behind the status would keep grpc-js from ever ending the stream.
+    this.out.close(new StreamAnswered());
     this.succeed();
   }
 

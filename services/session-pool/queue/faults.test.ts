@@ -74,7 +74,7 @@ test('a repeat that finds its first still waiting, and room for both, gets the a
   const [repeat] = await acquireLeases(pool, [leaseRequest(tenant, { replay })]);
   await queue.tick();
   const outcome = await first;
-  expect([repeat, outcome].map((one) => one?.kind).toSorted()).toEqual(['granted', 'replayed']);
+  expect(new Set([repeat?.kind, outcome.kind])).toEqual(new Set(['granted', 'replayed']));
   const ids = [repeat, outcome].map((one) =>
     one?.kind === 'granted' ? one.lease.lease_id : one?.kind === 'replayed' ? one.lease.leaseId : '',
   );
