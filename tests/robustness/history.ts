@@ -152,15 +152,25 @@ export interface CommittedEntry {
   sequence: number;
 }
 
-/** An event as it stands in the stream (read once more at the end), or as the running consumer got it. */
-export interface SeenEntry {
-  kind: 'streamed' | 'delivered';
+interface Seen {
   t: number;
   event: string;
   subject: string;
   session: string;
   sequence: number;
 }
+
+/** An event as it stands in the stream, read once more at the end. */
+export interface StreamedEntry extends Seen {
+  kind: 'streamed';
+}
+
+/** An event as the running consumer got it. */
+export interface DeliveredEntry extends Seen {
+  kind: 'delivered';
+}
+
+export type SeenEntry = StreamedEntry | DeliveredEntry;
 
 /** What the run left behind, when all was quiet. */
 export interface FinalEntry {
@@ -184,7 +194,8 @@ export type Entry =
   | SlotEntry
   | ResumeEntry
   | CommittedEntry
-  | SeenEntry
+  | StreamedEntry
+  | DeliveredEntry
   | FinalEntry;
 
 export type Kind = Entry['kind'];

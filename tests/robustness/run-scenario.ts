@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'pg';
+import type { BusEvent } from '#lib/events/bus.ts';
 import { startCluster, type Cluster } from './cluster/cluster.ts';
 import { readWitness } from './cluster/truth.ts';
 import { appendAll, openRecorder, type Recorder, type SeenEntry } from './history.ts';
@@ -38,7 +39,7 @@ export async function runScenario(scenario: Scenario): Promise<void> {
   const { seed, seconds, history, say } = scenario;
   const folder = mkdtempSync(join(tmpdir(), 'telegate-robustness-'));
   const recorder = openRecorder(history);
-  const cluster = await startCluster({ folder, history, events: scenario.events, entry: scenario.entry });
+  const cluster = await startCluster({ ...scenario, folder });
   const watching = new AbortController();
   try {
     recorder.write({
@@ -139,19 +140,10 @@ async function startConsumer(cluster: Cluster, recorder: Recorder, seed: string)
   return { count: () => seen.size, stop: () => bus.close() };
 }
 
-function seenEntry(
-  kind: SeenEntry['kind'],
-  event: { eventId: string; subject: string; entityId: string; entitySequence: bigint },
-): SeenEntry {
+function seenEntry<K extends SeenEntry['kind']>(kind: K, event: BusEvent) {
   const { eventId, subject, entityId, entitySequence } = event;
-  return {
-    kind,
-    t: monotonic(),
-    event: eventId,
-    subject,
-    session: entityId,
-    sequence: Number(entitySequence),
-  };
+  const sequence = Number(entitySequence);
+  return { kind, t: monotonic(), event: eventId, subject, session: entityId, sequence };
 }
 
 /** Waits until nothing is leased and every event has arrived, bounded; what is left then is for the checker. */

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { check } from './check/check.ts';
+import { catchControl, chooseControls } from './controls/drive.ts';
 import { readHistory } from './history.ts';
 import { chooseFaults } from './nemesis/schedule.ts';
 import { readOptions, usage, type Options } from './options.ts';
@@ -18,6 +19,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (options.check !== undefined) return judge(options.check);
+  if (options.control !== undefined) return catchAll(options, options.control);
   const history = newHistory(options);
   await runScenario({ ...options, faults: chooseFaults(options.faults), history, say });
   const failed = judge(history);
@@ -34,6 +36,28 @@ function judge(file: string): number {
   if (!holds) say(`The history is kept; judge it again with: npm run test:robustness -- --check ${file}`);
   say(holds ? 'PASS' : 'FAIL');
   return holds ? 0 : 1;
+}
+
+async function catchAll(options: Options, name: string): Promise<number> {
+  const lines: string[] = [];
+  let caughtAll = true;
+  for (const control of chooseControls(name)) {
+    say(`control ${control.name}`);
+    const { caught, tookMs, example } = await catchControl(control, {
+      seed: options.seed,
+      events: options.events,
+      newHistory: () => newHistory(options),
+      say,
+    });
+    caughtAll &&= caught;
+    const seconds = (tookMs / 1_000).toFixed(0);
+    lines.push(
+      `${control.name.padEnd(24)} ${caught ? 'caught' : 'NOT caught'} after ${seconds} s  ${example ?? ''}`,
+    );
+    say(`  ${lines.at(-1)}`);
+  }
+  say(['', ...lines, '', caughtAll ? 'PASS' : 'FAIL'].join('\n'));
+  return caughtAll ? 0 : 1;
 }
 
 function newHistory({ seed }: Options): string {

@@ -53,6 +53,7 @@ export interface ClusterOptions {
   events: 'nats' | 'postgres' | undefined;
   /** Runs in place of session-pool's own main.ts. */
   entry?: string;
+  control?: string;
 }
 
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
@@ -105,6 +106,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
           TELEGATE_OPERATOR_KEY: operatorKey,
           GRPC_PORT: String(grpcPort),
           ADMIN_PORT: '0',
+          ...(options.control === undefined ? {} : { ROBUSTNESS_CONTROL: options.control }),
           SHUTDOWN_GRACE: '2s',
         },
       });

@@ -1,0 +1,103 @@
+import type { Change } from './rewrite.ts';
+import type { Invariant } from '../check/verdict.ts';
+
+/** The service with one thing broken, which the suite must notice. */
+export interface Control {
+  readonly name: string;
+  readonly changes: readonly Change[];
+  /** The faults under which it shows. */
+  readonly faults: readonly string[];
+  /** At least one of these must be found broken. */
+  readonly breaks: readonly Invariant[];
+}
+
+const noFenceCheck: Control = {
+  name: 'no-fence-check',
+  faults: ['kill-replica', 'delay-clients', 'suspend-holders'],
+  breaks: ['I3'],
+  changes: [
+    {
+      module: 'session-pool/leases/release.ts',
+      from: /if \(!everGranted\) return [^;]+;/,
+      to: 'void everGranted;',
+    },
+    {
+      module: 'session-pool/leases/release.ts',
+      from: /if \(slot\?\.lease_id === leaseId && slot\.fencing_token === fencingToken\) return/,
+      to: 'if (slot?.lease_id) return',
+    },
+    {
+      module: 'session-pool/waits/store.ts',
+      from: /if \(slot\?\.lease_id !== lease\.leaseId \|\| slot\.fencing_token !== lease\.fencingToken\)/,
+      to: 'if (!slot)',
+    },
+  ],
+};
+
+const processClock: Control = {
+  name: 'process-clock',
+  faults: ['skew-clock'],
+  breaks: ['I6', 'I4', 'I5'],
+  changes: [
+    {
+      module: 'session-pool/leases/renew.ts',
+      from: /select clock_timestamp\(\) as at/,
+      to: 'select ${new Date()}::timestamptz as at',
+    },
+    {
+      module: 'session-pool/leases/grant.ts',
+      from: /select clock_timestamp\(\) as at/,
+      to: 'select ${new Date()}::timestamptz as at',
+    },
+  ],
+};
+
+const frozenNow: Control = {
+  name: 'frozen-now',
+  faults: ['lock-rows'],
+  breaks: ['I6', 'I4'],
+  changes: [
+    { module: 'session-pool/leases/renew.ts', from: /clock_timestamp\(\)/g, to: 'now()' },
+    { module: 'session-pool/leases/grant.ts', from: /clock_timestamp\(\)/g, to: 'now()' },
+  ],
+};
+
+/** Everything is sent while its transaction is still open, and again by the relay when it has committed. */
+const publishBeforeCommit: Control = {
+  name: 'publish-before-commit',
+  faults: ['kill-replica', 'restart-database', 'crash-database', 'kill-replica'],
+  breaks: ['I9'],
+  changes: [
+    {
+      module: 'session-pool/main.ts',
+      from: /(const bus = await openBus\([^;]+;)/,
+      to: '$1 (globalThis as any).publishEarly = (events: any[]) => bus.publish(events.map((event) => ({ ...event, headers: {} })));',
+    },
+    {
+      module: 'lib/events/outbox.ts',
+      from: /(const traceparent = currentTraceparent\(\);)/,
+      to: '$1 await (globalThis as any).publishEarly?.(events);',
+    },
+  ],
+};
+
+const reaperIgnoresOutages: Control = {
+  name: 'reaper-ignores-outages',
+  faults: ['kill-both-replicas', 'crash-database', 'suspend-both-replicas'],
+  breaks: ['I10'],
+  changes: [
+    {
+      module: 'session-pool/reaper/store.ts',
+      from: /greatest\(expire_time, (\$\{resumeTime\}::timestamptz) \+ ttl_ms \* interval '1 ms'\) <\s+clock_timestamp\(\)/,
+      to: 'expire_time < clock_timestamp() and $1 is not null',
+    },
+  ],
+};
+
+export const controls: readonly Control[] = [
+  noFenceCheck,
+  processClock,
+  frozenNow,
+  publishBeforeCommit,
+  reaperIgnoresOutages,
+];
