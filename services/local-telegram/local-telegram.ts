@@ -3,13 +3,10 @@ import { systemClock, type Clock } from '#lib/lifecycle/clock.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import { dhSide } from './crypto/dh.ts';
 import { serverKey } from './crypto/rsa.ts';
+import { DATA_CENTER_IDS, DEFAULT_DATA_CENTER } from './data-centers.ts';
 import { listenDataCenter, type DataCenterServer } from './data-center.ts';
 import { Telegram } from './telegram.ts';
 import { emptyWorld, type WorldState } from './world/state.ts';
-
-export const DEFAULT_DATA_CENTER = 2;
-/** The first is the default: numbers as Telegram's own, in the order of their ports. */
-export const DATA_CENTER_IDS: readonly number[] = [2, 4];
 
 export interface LocalTelegramOptions {
   host: string;

@@ -43,6 +43,7 @@ interface LiveKey {
 }
 
 const MOST_SESSIONS = 64;
+const NO_KEYS: ReadonlySet<KeyRecord> = new Set();
 
 /** The local Telegram at work: its world, its keys and sessions, its log and its faults. */
 export class Telegram {
@@ -61,6 +62,7 @@ export class Telegram {
   readonly dataCenters: DataCenterAddress[] = [];
   readonly #live = new Map<string, LiveKey>();
   readonly #online = new Map<number, Set<MtSession>>();
+  readonly #authorized = new Map<number, Set<KeyRecord>>();
 
   constructor(options: {
     state: WorldState;
@@ -92,6 +94,7 @@ export class Telegram {
       isOnline: (accountId) => this.#online.has(accountId),
       online: () => this.#online.keys(),
     };
+    this.#indexKeys();
   }
 
   key(id: string): KeyRecord | undefined {
@@ -145,6 +148,7 @@ export class Telegram {
     accountId: number,
     options: { imported?: boolean; connectionId?: number } = {},
   ): void {
+    if (key.authorization) this.#authorized.get(key.authorization.accountId)?.delete(key);
     key.passwordPendingFor = 0;
     key.loginToken = '';
     key.authorization = {
@@ -155,9 +159,15 @@ export class Telegram {
       endTime: undefined,
       imported: options.imported ?? false,
     };
+    this.#index(key, accountId);
     const connectionIds = options.connectionId === undefined ? [] : [options.connectionId];
     this.log.key('keyAuthorized', { keyId: key.id, accountId, dataCenter: key.dataCenter, connectionIds });
     for (const session of this.#live.get(key.id)?.sessions.values() ?? []) this.#listen(session);
+  }
+
+  /** The keys that are logged in as an account. */
+  keysOf(accountId: number): ReadonlySet<KeyRecord> {
+    return this.#authorized.get(accountId) ?? NO_KEYS;
   }
 
   /** Ends an authorisation; the first end stays. */
@@ -165,6 +175,7 @@ export class Telegram {
     const { authorization } = key;
     if (!authorization || authorization.end !== AuthorizationEnd.UNSPECIFIED) return;
     authorization.end = end;
+    this.#authorized.get(authorization.accountId)?.delete(key);
     authorization.endTime = this.world.now();
     const online = this.#online.get(authorization.accountId);
     for (const session of this.#live.get(key.id)?.sessions.values() ?? []) online?.delete(session);
@@ -272,7 +283,21 @@ export class Telegram {
     for (const connection of this.connections) connection.close(ConnectionEnd.SERVER_CLOSED);
     this.#live.clear();
     this.#online.clear();
+    this.#authorized.clear();
     this.logins.clear();
+  }
+
+  #indexKeys(): void {
+    for (const key of this.world.state.keys.values()) {
+      const account = this.accountOf(key);
+      if (account) this.#index(key, account.id);
+    }
+  }
+
+  #index(key: KeyRecord, accountId: number): void {
+    const keys = this.#authorized.get(accountId);
+    if (keys) keys.add(key);
+    else this.#authorized.set(accountId, new Set([key]));
   }
 
   /** Pushes to the sessions under one key, whoever it is logged in as: for QR logins. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseSchema, type Schema } from './codec/schema.ts';
 import { createReader } from './codec/reader.ts';
@@ -11,8 +12,10 @@ const load = createRequire(import.meta.url);
 const apiText = load('telegram/tl/apiTl.js') as string;
 const mtprotoText = load('telegram/tl/schemaTl.js') as string;
 
-/** The TL layer of the schema. */
-export const LAYER: number = (load('telegram/tl/AllTLObjects.js') as { LAYER: number }).LAYER;
+/** The TL layer of the schema: read from the file that says it, because loading that makes all its classes. */
+export const LAYER = Number(
+  /\bLAYER = (\d+)/.exec(readFileSync(load.resolve('telegram/tl/AllTLObjects.js'), 'utf8'))?.[1],
+);
 
 const schema: Schema = parseSchema([
   { text: apiText, stringsAreText: true },

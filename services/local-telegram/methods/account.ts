@@ -9,29 +9,20 @@ export const accountMethods: readonly Method[] = [
   method('account.getPassword', { isOpen: true }, (_: object, caller) => getPassword(caller)),
   method('account.updateStatus', { isEverywhere: true }, () => true),
   method('account.getAuthorizations', {}, (_: object, caller) => {
-    const authorizations = [...caller.world.state.keys.values()]
-      .filter(
-        ({ authorization, dataCenter }) =>
-          authorization?.accountId === caller.account.id &&
-          authorization.end === AuthorizationEnd.UNSPECIFIED &&
-          dataCenter === caller.account.dataCenter,
-      )
+    const authorizations = [...caller.telegram.keysOf(caller.account.id)]
+      .filter(({ dataCenter }) => dataCenter === caller.account.dataCenter)
       .map(({ id }) => authorizationTl(caller, id, id === caller.key.id));
     return { _: 'account.authorizations', authorization_ttl_days: 183, authorizations };
   }),
-  method<{ hash: bigint }>(
-    'account.resetAuthorization',
-    {},
-    ({ hash }, { telegram, world, account, call }) => {
-      for (const key of world.state.keys.values()) {
-        if (key.authorization?.accountId !== account.id || key.idBytes.readBigInt64LE() !== hash) continue;
-        telegram.endAuthorization(key, AuthorizationEnd.REVOKED);
-        call.effect = true;
-        return true;
-      }
-      throw new RpcError('HASH_INVALID');
-    },
-  ),
+  method<{ hash: bigint }>('account.resetAuthorization', {}, ({ hash }, { telegram, account, call }) => {
+    for (const key of telegram.keysOf(account.id)) {
+      if (key.idBytes.readBigInt64LE() !== hash) continue;
+      telegram.endAuthorization(key, AuthorizationEnd.REVOKED);
+      call.effect = true;
+      return true;
+    }
+    throw new RpcError('HASH_INVALID');
+  }),
 ];
 
 async function getPassword(caller: Caller): Promise<object> {

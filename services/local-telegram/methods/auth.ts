@@ -63,10 +63,9 @@ export const authMethods: readonly Method[] = [
   method('auth.bindTempAuthKey', { isOpen: true }, () => {
     throw new RpcError('ENCRYPTED_MESSAGE_INVALID');
   }),
-  method('auth.resetAuthorizations', {}, (_: object, { telegram, world, account, key, call }) => {
-    for (const other of world.state.keys.values())
-      if (other !== key && other.authorization?.accountId === account.id)
-        telegram.endAuthorization(other, AuthorizationEnd.REVOKED);
+  method('auth.resetAuthorizations', {}, (_: object, { telegram, account, key, call }) => {
+    for (const other of [...telegram.keysOf(account.id)])
+      if (other !== key) telegram.endAuthorization(other, AuthorizationEnd.REVOKED);
     call.effect = true;
     return true;
   }),
@@ -95,11 +94,7 @@ function newCode(
   phone: string,
   kind?: LoginCodeKind,
 ): TlObject {
-  const hasClients = [...world.state.keys.values()].some(
-    ({ authorization }) =>
-      authorization?.accountId === account.id && authorization.end === AuthorizationEnd.UNSPECIFIED,
-  );
-  const chosen = kind ?? (hasClients ? LoginCodeKind.APP : LoginCodeKind.SMS);
+  const chosen = kind ?? (telegram.keysOf(account.id).size > 0 ? LoginCodeKind.APP : LoginCodeKind.SMS);
   const code = telegram.logins.newCode(phone, chosen, key.id);
   call.effect = true;
   if (chosen === LoginCodeKind.APP) {

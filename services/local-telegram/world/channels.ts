@@ -63,6 +63,8 @@ export function createChannel(world: World, wanted: NewChannel): Channel {
 export function linkGroup(world: World, channel: Channel, group: Channel | undefined): void {
   const before = world.state.channels.get(channel.linkedId);
   if (before) before.linkedId = 0;
+  const other = group && world.state.channels.get(group.linkedId);
+  if (other) other.linkedId = 0;
   channel.linkedId = group?.id ?? 0;
   if (group) group.linkedId = channel.id;
 }

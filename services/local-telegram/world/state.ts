@@ -270,18 +270,31 @@ export function emptyWorld(options: {
     keys: new Map(),
     files: new Map(),
   };
+  clearWorld(state, options);
+  return state;
+}
+
+/** Forgets everybody and everything; ids are not given again. */
+export function clearWorld(state: WorldState, options: { dataCenter: number; now: number }): void {
+  for (const map of [
+    state.accounts,
+    state.accountByPhone,
+    state.usernames,
+    state.channels,
+    state.keys,
+    state.files,
+  ])
+    map.clear();
   state.accounts.set(
     SERVICE_ACCOUNT_ID,
     emptyAccount({
       id: SERVICE_ACCOUNT_ID,
       phone: '+42777',
       firstName: 'Telegram',
-      dataCenter: options.dataCenter,
-      now: options.now,
+      ...options,
       isService: true,
     }),
   );
-  return state;
 }
 
 export function emptyAccount(options: {
