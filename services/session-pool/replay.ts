@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { toJson, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
 import { sql } from 'kysely';
-import { DatabaseError } from 'pg';
 import { RequestIdReused } from '#lib/rpc/errors.ts';
 import { canonicalText } from './canonical.ts';
 import type { PoolTransaction } from './slots.ts';
@@ -55,7 +54,7 @@ export async function findAnswers(
 
 /**
  * Keeps answers in the transaction that made them true. When another transaction answered the same request at
- * the same time, this throws and the work is undone; see isReplayRace.
+ * the same time, this throws and the work is undone; see withReplayRetry.
  */
 export async function saveAnswers(
   trx: PoolTransaction,
@@ -86,18 +85,18 @@ export class ReplayRace extends Error {
   override name = 'ReplayRace';
 }
 
-/** Runs `body` again when it lost such a race; once is enough, for then the answer is there. */
-export async function withReplayRetry<T>(body: () => Promise<T>): Promise<T> {
-  try {
-    return await body();
-  } catch (error) {
-    if (error instanceof ReplayRace || isUniqueViolation(error, 'replays_pkey')) return body();
-    throw error;
-  }
-}
+/** A batch may lose a race for each of its requests, one after the other; it never loses the same twice. */
+const RACES = 20;
 
-export function isUniqueViolation(error: unknown, constraint: string): boolean {
-  return error instanceof DatabaseError && error.code === '23505' && error.constraint === constraint;
+/** Runs `body` again when it lost such a race: then the answer is there. */
+export async function withReplayRetry<T>(body: () => Promise<T>): Promise<T> {
+  for (let lost = 1; ; lost += 1) {
+    try {
+      return await body();
+    } catch (error) {
+      if (!(error instanceof ReplayRace) || lost === RACES) throw error;
+    }
+  }
 }
 
 /** Forgets answers that are older than a day, a bounded number at a time. */
@@ -105,7 +104,8 @@ export async function pruneAnswers(trx: PoolTransaction, limit: number): Promise
   const { rows } = await sql<{ count: bigint }>`
     with old as (
       delete from replays where ctid = any(array(
-        select ctid from replays where create_time <= clock_timestamp() - interval '24 hours' limit ${limit}
+        select ctid from replays where create_time <= clock_timestamp() - interval '24 hours'
+        limit ${limit} for update skip locked
       )) returning 1
     ) select count(*) as count from old`.execute(trx);
   return Number(rows[0]!.count);

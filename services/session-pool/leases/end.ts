@@ -58,7 +58,8 @@ export async function endLeases(
       event_sequence = slots.event_sequence + case when before.quarantine_ms is null then 1 else 2 end,
       quarantine_end_time = case
         when before.quarantine_ms is null then slots.quarantine_end_time
-        else clock_timestamp() + before.quarantine_ms * interval '1 ms' end
+        else greatest(
+          slots.quarantine_end_time, clock_timestamp() + before.quarantine_ms * interval '1 ms') end
     from before
     where slots.session_id = before.session_id
     returning slots.session_id, slots.tenant_id, slots.fencing_token, slots.event_sequence,

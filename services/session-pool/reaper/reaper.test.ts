@@ -13,6 +13,8 @@ import type { GrantedLease } from '../leases/model.ts';
 import { renewLeases } from '../leases/renew.ts';
 import { revokeLease } from '../leases/revoke.ts';
 import { reportFloodWait, sweepFloodWaits } from '../waits/store.ts';
+import { createQueue } from '../queue/queue.ts';
+import { startReaper } from './reaper.ts';
 import { forgetDeadReplicas, stampAndReap } from './store.ts';
 
 let pool: TestPool;
@@ -150,6 +152,21 @@ describe('after an outage', () => {
     expect(await reap()).toEqual([long.session_id]);
   });
 
+  test('a clock that was set back is no reason to reclaim nothing until it has caught up', async () => {
+    await addSessions(pool, tenant, 1);
+    const lease = await grant({ ttlMs: 5_000 });
+    await endsIn(lease, -1);
+    await lastStamp({ stampedAgo: -3_600, resumedAgo: -7_200 });
+    expect(await reap()).toEqual([]);
+    const { rows } = await sql<{ gap: number }>`
+      select extract(epoch from clock_timestamp() - resume_time)::float8 as gap from availability`.execute(
+      pool.database.kysely,
+    );
+    expect(rows[0]!.gap).toBeGreaterThanOrEqual(0);
+    await lastStamp({ stampedAgo: 0.4, resumedAgo: 5.1 });
+    expect(await reap()).toEqual([lease.session_id]);
+  });
+
   test('a pause that every process has is none', async () => {
     await addSessions(pool, tenant, 1);
     const lease = await grant();
@@ -214,6 +231,38 @@ describe('flood waits', () => {
       }),
     ).rejects.toMatchObject({ name: 'NotFound' });
   });
+});
+
+test('a report and the sweep of the same session never wait for each other', async () => {
+  await addSessions(pool, tenant, 1);
+  const lease = await grant();
+  const report = () =>
+    reportFloodWait(pool, { lease: held(lease), method: 'm', peer: '', durationMs: 60_000 });
+  await report();
+  await sql`update flood_waits set end_time = clock_timestamp()`.execute(pool.database.kysely);
+  const reporter = await pool.database.kysely.startTransaction().execute();
+  await sql`select from slots for update`.execute(reporter);
+  const sweep = sweepFloodWaits(pool, 100);
+  await expect
+    .poll(async () => (await sql`select from pg_locks where not granted`.execute(pool.database.kysely)).rows)
+    .not.toEqual([]);
+  await sql`select from flood_waits for update nowait`.execute(reporter);
+  await reporter.commit().execute();
+  expect(await sweep).toEqual([tenant]);
+});
+
+test('answers are forgotten as fast as they come, by the thousand', async () => {
+  await sql`
+    insert into replays (principal, method, request_id, body_hash, answer, create_time)
+    select 'p', 'AcquireLease', number::text, '', '', clock_timestamp() - interval '25 hours'
+    from generate_series(1, 25000) as number`.execute(pool.database.kysely);
+  const reaper = startReaper(pool, createQueue(pool));
+  await expect
+    .poll(async () => (await sql`select from replays`.execute(pool.database.kysely)).rows.length, {
+      timeout: 10_000,
+    })
+    .toBe(0);
+  await reaper.stop();
 });
 
 test('replicas that stopped are forgotten with their waiters, but not because of an outage', async () => {

@@ -7,6 +7,8 @@ import type { PoolTransaction } from '../slots.ts';
 /** A stretch without a stamp that is longer was an outage: holders may not have been able to renew. */
 export const OUTAGE_MS = 3_000;
 
+const CLOCK_WAVERS_MS = 1_000;
+
 /** Most leases that one pass ends; the next pass goes on at once. */
 export const LEASES_A_PASS = 5_000;
 
@@ -44,7 +46,10 @@ export async function stampAndReap(pool: Pool, pauseMs: number): Promise<Reaped 
   return reaped;
 }
 
-/** When the last outage ended. Reads the clock after the wait for the row: see the contract of I6. */
+/**
+ * When the last outage ended. Reads the clock after the wait for the row: see the contract of I6. A clock that
+ * was set back by more than it may waver counts as an outage: else nothing was reclaimed until it had caught up.
+ */
 async function stamp(trx: PoolTransaction, replicaId: string, pauseMs: number): Promise<Date | undefined> {
   await sql`
     insert into replicas (replica_id) values (${replicaId}::uuid)
@@ -55,9 +60,11 @@ async function stamp(trx: PoolTransaction, replicaId: string, pauseMs: number): 
     update availability set
       resume_time = case
         when clock_timestamp() - stamp_time > ${OUTAGE_MS} * interval '1 ms' then clock_timestamp()
+        when clock_timestamp() - stamp_time < ${-CLOCK_WAVERS_MS} * interval '1 ms' then clock_timestamp()
         else resume_time end,
       stamp_time = clock_timestamp()
     where clock_timestamp() - stamp_time >= ${pauseMs} * interval '1 ms'
+      or clock_timestamp() - stamp_time < ${-CLOCK_WAVERS_MS} * interval '1 ms'
     returning resume_time`.execute(trx);
   return rows[0]?.resume_time;
 }

@@ -111,7 +111,10 @@ export async function addSession(
   const sessionId = await insertSession(trx, session, print);
   const owner = { session_id: sessionId, tenant_id: tenantId };
   await storeKey(trx, masterKeys, owner, material);
-  await sql`insert into slots (session_id, tenant_id) values (${sessionId}, ${tenantId}::uuid)`.execute(trx);
+  // After a restore an id may come again that the backup did not know of: see markRestored.
+  await sql`
+    insert into slots (session_id, tenant_id, event_sequence)
+    select ${sessionId}::bigint, ${tenantId}::uuid, (epoch::bigint - 1) << 40 from installation`.execute(trx);
   await appendEvents(trx, [
     sessionEvent(await nextEvent(trx, owner), {
       case: 'sessionAdded',

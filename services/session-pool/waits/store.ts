@@ -93,19 +93,21 @@ async function readWaitEnd(
 /** Removes waits that are over and says so; answers the tenants whose sessions they were. */
 export async function sweepFloodWaits(pool: Pool, limit: number): Promise<string[]> {
   const tenants = await transaction(pool.database, async (trx) => {
+    const { rows: candidates } = await sql<{ session_id: bigint }>`
+      select distinct session_id from (
+        select session_id from flood_waits where end_time <= clock_timestamp() order by end_time limit ${limit}
+      ) as oldest`.execute(trx);
+    // The slot before its waits, as a report locks them.
+    const slots = await lockSlots(
+      trx,
+      candidates.map((wait) => wait.session_id),
+    );
     const { rows: over } = await sql<{ session_id: bigint; method: string; peer: string }>`
-      select session_id, method, peer from flood_waits where end_time <= clock_timestamp()
-      order by session_id limit ${limit} for update skip locked`.execute(trx);
+      delete from flood_waits
+      where session_id = any(${slots.map((slot) => slot.session_id)}::bigint[])
+        and end_time <= clock_timestamp()
+      returning session_id, method, peer`.execute(trx);
     if (over.length === 0) return [];
-    const slots = await lockSlots(trx, [...new Set(over.map((wait) => wait.session_id))]);
-    await sql`
-      delete from flood_waits using unnest(
-        ${over.map((wait) => wait.session_id)}::bigint[],
-        ${over.map((wait) => wait.method)}::text[],
-        ${over.map((wait) => wait.peer)}::text[]
-      ) as gone (session_id, method, peer)
-      where flood_waits.session_id = gone.session_id and flood_waits.method = gone.method
-        and flood_waits.peer = gone.peer`.execute(trx);
     const bySession = Map.groupBy(over, (wait) => wait.session_id);
     const { rows } = await sql<{ session_id: bigint; event_sequence: bigint; occur_time: Date }>`
       update slots set event_sequence = event_sequence + ended.count

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { ReplayRace, withReplayRetry } from './replay.ts';
+
+test('a batch that loses a race for one request after the other is answered in the end', async () => {
+  let races = 4;
+  const answer = await withReplayRetry(async () => {
+    if (races > 0) {
+      races -= 1;
+      throw new ReplayRace();
+    }
+    return 'answered';
+  });
+  expect(answer).toBe('answered');
+});
+
+test('another fault is not taken for a race', async () => {
+  let calls = 0;
+  const failing = withReplayRetry(async () => {
+    calls += 1;
+    throw new Error('a fault');
+  });
+  await expect(failing).rejects.toThrow('a fault');
+  expect(calls).toBe(1);
+});
