@@ -8,6 +8,7 @@ import { explainFileError, messageOf, StartFailure } from './failure.ts';
 import { root } from './launch-context.ts';
 import { launchMesh } from './launch.ts';
 import { readableLine } from './log-lines.ts';
+import type { MeshFile } from './mesh-file.ts';
 import { readOptions } from './options.ts';
 import { readyTable } from './ready-table.ts';
 import type { ServiceEntry } from './registry.ts';
@@ -91,6 +92,7 @@ async function launchAndWait(services: readonly ServiceEntry[]): Promise<number>
         totalMs: performance.now(),
       }),
     );
+    await tellSessionFolder(settings.sessionsDir, launched.mesh, stopRequested);
     launched.showLogs();
     await aborted(stopRequested);
     say('Stopping; once more Ctrl-C kills.');
@@ -104,6 +106,18 @@ async function launchAndWait(services: readonly ServiceEntry[]): Promise<number>
     if (interrupted) say('The start was interrupted; everything has stopped.');
     return interrupted ? EXIT_KILLED : EXIT_FAILURE;
   }
+}
+
+async function tellSessionFolder(
+  folder: string | undefined,
+  { endpoints, apiKey }: MeshFile,
+  signal: AbortSignal,
+): Promise<void> {
+  const pool = endpoints['session_pool'];
+  if (folder === undefined || !pool) return;
+  // Only now: most starts do without a client.
+  const { describeSessionFolder } = await import('./session-folder.ts');
+  say(await describeSessionFolder({ folder, address: pool.grpc, apiKey }, signal));
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -16,8 +16,8 @@ import { markFiles, writeFileRows, type FileRow } from './store.ts';
 const ENVIRONMENT = 'telegram';
 
 /**
- * One by one these would take 5,000 round trips five times; all at once, one transaction that holds everybody
- * up. Measured with 5,000 files: 100 a batch 2.1 s, 300 1.7 s, 1,000 1.6 s.
+ * One transaction each would be thousands of commits, one for all would hold others up for seconds. Batches of
+ * 100, 300 and 1,000 took the same time for 5,000 files.
  */
 const SESSIONS_A_BATCH = 300;
 

@@ -119,7 +119,10 @@ async function runRound(
         ? [{ name, material: content.material, row: rows.get(fileName)! }]
         : [],
     ),
-    (done) => onProgress({ doing: 'adding', done, total: adds.length }),
+    (done) => {
+      options.signal.throwIfAborted();
+      onProgress({ doing: 'adding', done, total: adds.length });
+    },
   );
   const hasAll = hasNames && added === plan.adds.length && plan.toReadAgain === 0;
   const changed = changedRows(plan.verdicts, rows, known);
