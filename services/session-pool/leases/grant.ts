@@ -45,8 +45,9 @@ function methodIsFree(method: string): RawBuilder<SqlBool> {
  * Locks up to `count` grantable sessions, the least recently used first. Passes over those that another
  * transaction is busy with, so it never waits.
  *
- * A scan of the tenant's slots and a short sort: 5,000 slots take about a millisecond whatever `count` is, and
- * an index that was kept in the order of use would cost every grant and release more than that.
+ * A scan of the tenant's slots: an index that was kept in the order of use would cost every grant and release
+ * more than that. The candidates are found first, because PostgreSQL sorts the whole table when it locks and
+ * limits in one go: of 5,000 slots, 7 ms became 2.
  */
 export async function lockFree(
   trx: PoolTransaction,
@@ -58,13 +59,32 @@ export async function lockFree(
   const nobodyWaits = options.behindQueue
     ? sql`true`
     : sql`not exists (select from waiters where waiters.tenant_id = ${tenantId}::uuid and waiters.granted is null)`;
-  const { rows } = await sql<{ session_id: bigint }>`
-    select slots.session_id from slots
-    where ${fits(tenantId, selector)} and ${grantable} and ${methodIsFree(selector.forMethod)} and ${nobodyWaits}
-    order by slots.last_used_time nulls first, slots.session_id
-    limit ${count}
-    for update of slots skip locked`.execute(trx);
-  return rows.map((row) => row.session_id);
+  const isFree = sql`${fits(tenantId, selector)} and ${grantable} and ${methodIsFree(selector.forMethod)}`;
+  const lockFirst = async (candidates: number | null): Promise<{ seen: number; sessions: bigint[] }> => {
+    const { rows } = await sql<{ seen: number; sessions: bigint[] }>`
+      with candidates as materialized (
+        select slots.session_id from slots
+        where ${isFree} and ${nobodyWaits}
+        order by slots.last_used_time nulls first, slots.session_id
+        limit ${candidates}::integer
+      ),
+      locked as materialized (
+        select slots.session_id from slots join candidates using (session_id)
+        where ${isFree}
+        order by slots.last_used_time nulls first, slots.session_id
+        limit ${count}
+        for update of slots skip locked
+      )
+      select array(select session_id from locked) as sessions,
+        (select count(*) from candidates)::integer as seen`.execute(trx);
+    return rows[0]!;
+  };
+  // As many again, for those that others are busy with.
+  const candidates = 2 * count;
+  const { seen, sessions } = await lockFirst(candidates);
+  if (sessions.length === count || seen < candidates) return sessions;
+  const { sessions: others } = await lockFirst(null);
+  return others;
 }
 
 /** One session that the transaction has locked, and who gets it. */
