@@ -289,7 +289,7 @@ type HoldLeaseRequest_Attach struct {
 }
 
 type HoldLeaseRequest_Heartbeat struct {
-	// Renew. Answered by `renewed` once committed; several that are under way may share one answer.
+	// Renew. Answered by `renewed` once committed, one answer a heartbeat, in their order.
 	Heartbeat *HoldLeaseHeartbeat `protobuf:"bytes,3,opt,name=heartbeat,proto3,oneof"`
 }
 

@@ -112,7 +112,8 @@ type SessionPoolServiceClient interface {
 	// ALREADY_EXISTS (the name is), REQUEST_ID_REUSED.
 	ImportSession(ctx context.Context, in *ImportSessionRequest, opts ...grpc.CallOption) (*ImportSessionResponse, error)
 	// Hands out the key of a session that nobody leases, and puts the session in quarantine. Scope
-	// `pool:credentials`; audited. Errors: NOT_FOUND, SESSION_LEASED, SESSION_UNUSABLE.
+	// `pool:credentials`; audited. Errors: NOT_FOUND, SESSION_LEASED, SESSION_UNUSABLE, EGRESS_CLAIMED (its
+	// socket is still closing).
 	ExportSession(ctx context.Context, in *ExportSessionRequest, opts ...grpc.CallOption) (*ExportSessionResponse, error)
 	// Removes a session and destroys its key. Scope `pool:admin`. There is no way back. Errors: NOT_FOUND,
 	// SESSION_LEASED (leased, and `force` not set), EGRESS_CLAIMED (its socket is still closing).
@@ -124,9 +125,13 @@ type SessionPoolServiceClient interface {
 	// Idempotent. Errors: NOT_FOUND.
 	RestoreSession(ctx context.Context, in *RestoreSessionRequest, opts ...grpc.CallOption) (*RestoreSessionResponse, error)
 	// Compares the session folder with the pool, adds what is new and removes what sync once added and is gone.
-	// Scope `pool:admin`. It never connects to Telegram. A broken file is reported by name and harms nothing; a
-	// session removed while leased leaves when its lease ends. Errors: DEPENDENCY_UNAVAILABLE (the folder can
-	// not be read), INVALID_FIELD (no folder is configured).
+	// Scope `pool:admin`, in the operator's tenant, whose the sessions are. It never connects to Telegram.
+	//
+	// The answer is that of a comparison that began after the call, perhaps one that others asked for as well. A
+	// broken file is reported by name and harms nothing; a session removed while leased leaves when its lease
+	// ends; a file that is renamed keeps its session. Errors: DEPENDENCY_UNAVAILABLE (the folder can not be read,
+	// or lacks so many sessions that it may be the wrong one: nothing was changed), INVALID_FIELD (no folder is
+	// configured), SCOPE_MISSING (another tenant's caller).
 	SyncSessions(ctx context.Context, in *SyncSessionsRequest, opts ...grpc.CallOption) (*SyncSessionsResponse, error)
 	// Tells the pool that Telegram asked a leased session to wait. Scope `pool:lease`.
 	//
@@ -450,7 +455,8 @@ type SessionPoolServiceServer interface {
 	// ALREADY_EXISTS (the name is), REQUEST_ID_REUSED.
 	ImportSession(context.Context, *ImportSessionRequest) (*ImportSessionResponse, error)
 	// Hands out the key of a session that nobody leases, and puts the session in quarantine. Scope
-	// `pool:credentials`; audited. Errors: NOT_FOUND, SESSION_LEASED, SESSION_UNUSABLE.
+	// `pool:credentials`; audited. Errors: NOT_FOUND, SESSION_LEASED, SESSION_UNUSABLE, EGRESS_CLAIMED (its
+	// socket is still closing).
 	ExportSession(context.Context, *ExportSessionRequest) (*ExportSessionResponse, error)
 	// Removes a session and destroys its key. Scope `pool:admin`. There is no way back. Errors: NOT_FOUND,
 	// SESSION_LEASED (leased, and `force` not set), EGRESS_CLAIMED (its socket is still closing).
@@ -462,9 +468,13 @@ type SessionPoolServiceServer interface {
 	// Idempotent. Errors: NOT_FOUND.
 	RestoreSession(context.Context, *RestoreSessionRequest) (*RestoreSessionResponse, error)
 	// Compares the session folder with the pool, adds what is new and removes what sync once added and is gone.
-	// Scope `pool:admin`. It never connects to Telegram. A broken file is reported by name and harms nothing; a
-	// session removed while leased leaves when its lease ends. Errors: DEPENDENCY_UNAVAILABLE (the folder can
-	// not be read), INVALID_FIELD (no folder is configured).
+	// Scope `pool:admin`, in the operator's tenant, whose the sessions are. It never connects to Telegram.
+	//
+	// The answer is that of a comparison that began after the call, perhaps one that others asked for as well. A
+	// broken file is reported by name and harms nothing; a session removed while leased leaves when its lease
+	// ends; a file that is renamed keeps its session. Errors: DEPENDENCY_UNAVAILABLE (the folder can not be read,
+	// or lacks so many sessions that it may be the wrong one: nothing was changed), INVALID_FIELD (no folder is
+	// configured), SCOPE_MISSING (another tenant's caller).
 	SyncSessions(context.Context, *SyncSessionsRequest) (*SyncSessionsResponse, error)
 	// Tells the pool that Telegram asked a leased session to wait. Scope `pool:lease`.
 	//

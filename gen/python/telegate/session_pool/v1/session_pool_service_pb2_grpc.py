@@ -270,7 +270,8 @@ class SessionPoolServiceServicer:
 
     def ExportSession(self, request, context):
         """Hands out the key of a session that nobody leases, and puts the session in quarantine. Scope
-        `pool:credentials`; audited. Errors: NOT_FOUND, SESSION_LEASED, SESSION_UNUSABLE.
+        `pool:credentials`; audited. Errors: NOT_FOUND, SESSION_LEASED, SESSION_UNUSABLE, EGRESS_CLAIMED (its
+        socket is still closing).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -302,9 +303,13 @@ class SessionPoolServiceServicer:
 
     def SyncSessions(self, request, context):
         """Compares the session folder with the pool, adds what is new and removes what sync once added and is gone.
-        Scope `pool:admin`. It never connects to Telegram. A broken file is reported by name and harms nothing; a
-        session removed while leased leaves when its lease ends. Errors: DEPENDENCY_UNAVAILABLE (the folder can
-        not be read), INVALID_FIELD (no folder is configured).
+        Scope `pool:admin`, in the operator's tenant, whose the sessions are. It never connects to Telegram.
+
+        The answer is that of a comparison that began after the call, perhaps one that others asked for as well. A
+        broken file is reported by name and harms nothing; a session removed while leased leaves when its lease
+        ends; a file that is renamed keeps its session. Errors: DEPENDENCY_UNAVAILABLE (the folder can not be read,
+        or lacks so many sessions that it may be the wrong one: nothing was changed), INVALID_FIELD (no folder is
+        configured), SCOPE_MISSING (another tenant's caller).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

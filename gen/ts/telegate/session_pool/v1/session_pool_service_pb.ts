@@ -1780,9 +1780,13 @@ export const SessionPoolService: GenService<{
   },
   /**
    * Compares the session folder with the pool, adds what is new and removes what sync once added and is gone.
-   * Scope `pool:admin`. It never connects to Telegram. A broken file is reported by name and harms nothing; a
-   * session removed while leased leaves when its lease ends. Errors: DEPENDENCY_UNAVAILABLE (the folder can
-   * not be read), INVALID_FIELD (no folder is configured).
+   * Scope `pool:admin`, in the operator's tenant, whose the sessions are. It never connects to Telegram.
+   *
+   * The answer is that of a comparison that began after the call, perhaps one that others asked for as well. A
+   * broken file is reported by name and harms nothing; a session removed while leased leaves when its lease
+   * ends; a file that is renamed keeps its session. Errors: DEPENDENCY_UNAVAILABLE (the folder can not be read,
+   * or lacks so many sessions that it may be the wrong one: nothing was changed), INVALID_FIELD (no folder is
+   * configured), SCOPE_MISSING (another tenant's caller).
    *
    * @generated from rpc telegate.session_pool.v1.SessionPoolService.SyncSessions
    */
