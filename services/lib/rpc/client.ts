@@ -1,4 +1,11 @@
-import { Client as Channel, credentials as channelCredentials, type ChannelOptions } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import {
+  Client as Channel,
+  credentials as channelCredentials,
+  type ChannelOptions,
+  type VerifyOptions,
+} from '@grpc/grpc-js';
 import type {
   DescMessage,
   DescMethod,
@@ -89,11 +96,7 @@ function clientState(service: DescService, options: ConnectOptions): ClientState
   const { clock = systemClock, defaultDeadlineMs = defaultLimits.defaultDeadlineMs } = options;
   const maxMessageBytes = options.maxMessageBytes ?? defaultLimits.maxMessageBytes;
   return {
-    channel: new Channel(
-      options.address,
-      credentialsOf(options.tls),
-      channelOptions(options, maxMessageBytes),
-    ),
+    channel: new Channel(options.address, credentialsOf(options), channelOptions(options, maxMessageBytes)),
     dependency: service.name,
     maxMessageBytes,
     clock,
@@ -123,12 +126,29 @@ function channelOptions(options: ConnectOptions, maxMessageBytes: number): Chann
     // The proxies of the environment are for the outer world.
     'grpc.enable_http_proxy': 0,
     'grpc.enable_channelz': 0,
+    ...(options.tls && ipOf(options.address) !== undefined
+      ? { 'grpc.ssl_target_name_override': NAME_FOR_AN_IP }
+      : {}),
   };
 }
 
-function credentialsOf(tls: ClientTls | undefined): ReturnType<typeof channelCredentials.createInsecure> {
+/** TLS names no server by its IP address, and Node refuses to try; the certificate must name the address all the same. */
+const NAME_FOR_AN_IP = 'ip-address.invalid';
+
+function credentialsOf({
+  tls,
+  address,
+}: ConnectOptions): ReturnType<typeof channelCredentials.createInsecure> {
   if (!tls) return channelCredentials.createInsecure();
-  return channelCredentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
+  const ip = ipOf(address);
+  const verify: VerifyOptions =
+    ip === undefined ? {} : { checkServerIdentity: (_name, cert) => checkServerIdentity(ip, cert) };
+  return channelCredentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null, verify);
+}
+
+function ipOf(address: string): string | undefined {
+  const host = serverOf(address).address?.replace(/^\[(.*)\]$/, '$1');
+  return host !== undefined && isIP(host) !== 0 ? host : undefined;
 }
 
 function authoriser({ apiKey, token }: ConnectOptions): ClientState['authorise'] {
