@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { appendFileSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Material } from '#lib/telegram/material/material.ts';
 import { createTestPool, leaseRequest, readOutbox, type TestPool } from '../../../tests/support/pool.ts';
 import { acquireLeases } from '../leases/acquire.ts';
@@ -14,6 +14,8 @@ import { CONDITION } from '../sessions/model.ts';
 import { removeLeaving, removeSession } from '../sessions/removal.ts';
 import { beginRun } from './runs.ts';
 import { SessionFolderDoubtful, SessionFolderUnavailable, SyncSuperseded } from './errors.ts';
+import type * as Scan from './scan.ts';
+import { scanSessionFolder } from './scan.ts';
 import { createSync, type Sync } from './sync.ts';
 import { addFiles } from './apply.ts';
 import {
@@ -24,6 +26,8 @@ import {
   printOf,
   type TestFolder,
 } from './test-folder.ts';
+
+vi.mock('./scan.ts', { spy: true });
 
 let pool: TestPool;
 let tenant: string;
@@ -257,6 +261,19 @@ describe('files that go or change', () => {
     expect((await entries()).get('z')).toMatchObject({ session_id: held.session_id, has_file: true });
     expect(await release(held)).toBe('ended');
     await lease('z');
+  });
+
+  test('a listing that met neither name of a file that was being renamed removes nothing', async () => {
+    for (const name of ['a.session', 'b.session', 'c.session']) folder.put(name);
+    await run();
+    const { session_id: sessionId } = (await entries()).get('a')!;
+    folder.rename('a.session', 'z.session');
+    const { scanSessionFolder: scan } = await vi.importActual<typeof Scan>('./scan.ts');
+    vi.mocked(scanSessionFolder).mockImplementationOnce(async function* (...where) {
+      for await (const file of scan(...where)) if (file.name !== 'z') yield file;
+    });
+    expect(await run()).toMatchObject({ added: 0, removed: 0, total: 3 });
+    expect((await entries()).get('z')).toMatchObject({ session_id: sessionId });
   });
 
   test('two that change places, and one that is renamed onto a name that goes', async () => {
