@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { SessionState } from '#gen/telegate/session_pool/v1/session_pb.ts';
 import { appendEvents } from '#lib/events/outbox.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
+import { instruments } from '#lib/telemetry/metrics.ts';
 import { sessionEvent } from '../events.ts';
 import { endLeases } from '../leases/end.ts';
 import type { Pool } from '../pool.ts';
@@ -17,6 +18,15 @@ export interface Invalidation {
   reason: string;
   subject: string;
 }
+
+const metrics = instruments((meter) => ({
+  duplicated: meter.createCounter('telegate.pool.auth_key_duplicated', {
+    description: 'Sessions that Telegram ended because they were used in two places at once.',
+  }),
+}));
+
+/** What Telegram calls it, and whoever reports it gives as the reason. */
+const DUPLICATED = 'AUTH_KEY_DUPLICATED';
 
 /**
  * Takes a session out of the pool and ends its lease. What its last holder still has of it is bounded as after
@@ -44,7 +54,10 @@ export async function invalidateSession(pool: Pool, invalidation: Invalidation):
     ]);
     return { row: await readSession(trx, tenantId, { sessionId }), changed: true };
   });
-  if (outcome.changed) pool.wakeRelay();
+  if (outcome.changed) {
+    pool.wakeRelay();
+    if (reason.includes(DUPLICATED)) metrics().duplicated.add(1);
+  }
   return outcome.row;
 }
 
