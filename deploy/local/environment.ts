@@ -1,6 +1,6 @@
 import { STOP_ON_STDIN_END } from '#lib/lifecycle/process.ts';
 import type { Keys } from './make-keys.ts';
-import { portVariable, services } from './registry.ts';
+import { localTelegram, portVariable, services } from './registry.ts';
 import type { ServicePorts, Settings } from './settings.ts';
 import { fromWhereCalled } from './settings.ts';
 
@@ -11,6 +11,8 @@ export interface ServiceEnvironment {
   ports: ServicePorts;
   databaseUrl: string;
   natsUrl: string | undefined;
+  /** More, for one service alone. */
+  own?: Record<string, string>;
 }
 
 /** Variables of the launcher, and of npm around it, that mean nothing to a service. */
@@ -19,7 +21,7 @@ function isForeign(name: string): boolean {
     name.startsWith('npm_') ||
     name === 'TELEGATE_HOME' ||
     name === 'INIT_CWD' ||
-    services.some((service) =>
+    [...services, localTelegram].some((service) =>
       [portVariable(service.name, 'grpc'), portVariable(service.name, 'admin')].includes(name),
     )
   );
@@ -39,6 +41,7 @@ export function serviceEnvironment(options: ServiceEnvironment): NodeJS.ProcessE
     LISTEN_HOST: settings.listenHost,
     REFLECTION: settings.reflection,
     SESSIONS_DIR: settings.sessionsDir === undefined ? undefined : fromWhereCalled(settings.sessionsDir, env),
+    ...options.own,
     [STOP_ON_STDIN_END]: '1',
   };
 }

@@ -27,6 +27,8 @@ export interface Home {
   readonly folder: string;
   readonly postgres: string;
   readonly nats: string;
+  /** The state of the local Telegram. */
+  readonly telegram: string;
   readonly keys: string;
   readonly running: string;
   readonly meshFile: string;
@@ -37,6 +39,7 @@ export function homeAt(folder: string): Home {
     folder,
     postgres: join(folder, 'postgres'),
     nats: join(folder, 'nats'),
+    telegram: join(folder, 'local-telegram.state'),
     keys: join(folder, 'keys'),
     running: join(folder, 'running.json'),
     meshFile: join(folder, 'mesh.json'),
@@ -54,8 +57,8 @@ export function temporaryHome(): Home {
 }
 
 export function deleteData(home: Home): void {
-  for (const folder of [home.postgres, home.nats])
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  for (const path of [home.postgres, home.nats, home.telegram])
+    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /** Whole or not at all, readable by its owner alone. */

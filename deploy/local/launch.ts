@@ -19,11 +19,12 @@ import { reservePorts } from './ports.ts';
 import type { Supervised } from './processes.ts';
 import { supervise } from './processes.ts';
 import type { ServiceEntry } from './registry.ts';
-import { endpointName, portVariable } from './registry.ts';
+import { endpointName, localTelegram, portVariable } from './registry.ts';
 import type { MeshRecord } from './running.ts';
 import { claimHome, postmasterOf, removeTraces } from './running.ts';
 import type { ServicePorts } from './settings.ts';
 import { fromWhereCalled } from './settings.ts';
+import { readLocalTelegram, runsHere, telegramEnvironment } from './telegram.ts';
 
 export interface Launched {
   mesh: MeshFile;
@@ -37,8 +38,10 @@ export interface Launched {
 const STOP_MARGIN_MS = 5_000;
 
 /** Starts everything, what can be at the same time; registers in `stops` how each part is stopped. */
-export async function launchMesh(launch: Launch): Promise<Launched> {
-  const { options, settings, env, services, clock, say, stops } = launch;
+export async function launchMesh(given: Launch): Promise<Launched> {
+  const services = given.services.filter((one) => runsHere(one, given.settings));
+  const launch = { ...given, services };
+  const { options, settings, env, clock, say, stops } = launch;
   if (options.fresh && options.ephemeral)
     throw new StartFailure('--ephemeral starts from nothing anyway: leave --fresh out.');
   if (options.fresh && settings.databaseUrl !== undefined)
@@ -73,6 +76,7 @@ export async function launchMesh(launch: Launch): Promise<Launched> {
       ports: ports.get(service.name) as ServicePorts,
       databaseUrl,
       natsUrl: events.natsUrl,
+      ...(service.mtprotoPort === undefined ? {} : { own: telegramEnvironment(launch, service, home) }),
     }),
   );
   stops.add(
@@ -88,6 +92,12 @@ export async function launchMesh(launch: Launch): Promise<Launched> {
     ...supervised.map((one) => phase(launch, `${one.name} is ready`, one.ready)),
   );
 
+  const local = ports.get(localTelegram.name);
+  const telegram = local
+    ? await readLocalTelegram(address(settings.listenHost, local.grpc), choice.keys.TELEGATE_OPERATOR_KEY)
+    : settings.telegramApiId === undefined
+      ? undefined
+      : ({ kind: 'telegram' } as const);
   const mesh: MeshFile = {
     version: 1,
     pid: process.pid,
@@ -100,6 +110,7 @@ export async function launchMesh(launch: Launch): Promise<Launched> {
     ),
     postgres: { kind: settings.databaseUrl === undefined ? 'embedded' : 'external', url: databaseUrl },
     events: { kind: events.kind, url: events.natsUrl ?? databaseUrl },
+    ...(telegram ? { telegram } : {}),
     apiKey: choice.keys.TELEGATE_OPERATOR_KEY,
     tenant: settings.operatorTenant ?? DEFAULT_OPERATOR_TENANT,
   };

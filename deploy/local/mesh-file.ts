@@ -10,9 +10,24 @@ export interface MeshFile {
   endpoints: { [service: string]: { grpc: string; admin: string } };
   postgres: { kind: 'embedded' | 'external'; url: string };
   events: { kind: 'nats-server' | 'external nats' | 'postgres'; url: string };
+  /** The Telegram that accounts belong to; a local one with where to connect and which key to trust. */
+  telegram?: MeshTelegram;
   apiKey: string;
   tenant: string;
 }
+
+export type MeshTelegram =
+  | { kind: 'telegram' }
+  | {
+      kind: 'local';
+      /** The environment that its sessions belong to. */
+      environment: string;
+      dataCenters: { id: number; host: string; port: number }[];
+      defaultDataCenter: number;
+      /** PEM, PKCS #1. */
+      publicKey: string;
+      fingerprint: string;
+    };
 
 export function writeMeshFile(path: string, mesh: MeshFile): void {
   writePrivateFile(path, `${JSON.stringify(mesh, undefined, 2)}\n`);

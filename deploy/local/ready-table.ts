@@ -1,7 +1,7 @@
 import { join, relative, sep } from 'node:path';
 import type { Home } from './home.ts';
 import { placeOf } from '../await-database.ts';
-import type { MeshFile } from './mesh-file.ts';
+import type { MeshFile, MeshTelegram } from './mesh-file.ts';
 
 export interface ReadyTable {
   mesh: MeshFile;
@@ -22,6 +22,7 @@ export function readyTable(table: ReadyTable): string {
   for (const [service, { grpc, admin }] of Object.entries(mesh.endpoints)) {
     rows.push([service.replaceAll('_', '-'), `gRPC ${grpc}   admin ${admin} (/readyz /metrics)`]);
   }
+  if (mesh.telegram) rows.push(['Telegram', telegramRow(mesh.telegram, meshFile)]);
   rows.push(['PostgreSQL', postgresRow(table)], ['events', eventsRow(mesh)], ['keys', keysRow(table)]);
   rows.push(['API key', `"apiKey" in ${meshFile} (mode 0600, gone when the mesh stops)`]);
   const width = Math.max(...rows.map(([name]) => name.length));
@@ -30,12 +31,22 @@ export function readyTable(table: ReadyTable): string {
     '',
     ...rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
     '',
+    ...(mesh.telegram?.kind === 'local' ? [mesh.telegram.publicKey] : []),
     ...firstSteps(table, meshFile),
     table.ephemeral
       ? 'Ctrl-C stops everything and deletes the data.'
       : 'Ctrl-C stops everything and keeps the data; npm start -- --fresh starts from nothing.',
     '',
   ].join('\n');
+}
+
+function telegramRow(telegram: MeshTelegram, meshFile: string): string {
+  if (telegram.kind === 'telegram') return 'the real one (TELEGRAM_API_ID)';
+  const places = telegram.dataCenters.map(({ id, host, port }) => `${id} at ${host}:${port}`);
+  return (
+    `local, data centres ${places.join(', ')}; its public key (${telegram.fingerprint}) is below and in ` +
+    `${meshFile}; TELEGRAM_API_ID and TELEGRAM_API_HASH replace it`
+  );
 }
 
 function firstSteps({ mesh }: ReadyTable, meshFile: string): string[] {

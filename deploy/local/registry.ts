@@ -5,11 +5,22 @@ export interface ServiceEntry {
   readonly grpcPort: number;
   readonly adminPort: number;
   readonly main: string;
+  /** Set for what runs only while no application of Telegram's own is named: its first port for MTProto. */
+  readonly mtprotoPort?: number;
 }
 
 export const services: readonly ServiceEntry[] = [
   { name: 'session-pool', grpcPort: 50_051, adminPort: 9_051, main: 'services/session-pool/main.ts' },
 ];
+
+/** The Telegram of this machine. */
+export const localTelegram: ServiceEntry = {
+  name: 'local-telegram',
+  grpcPort: 50_060,
+  adminPort: 9_060,
+  main: 'services/local-telegram/main.ts',
+  mtprotoPort: 4_430,
+};
 
 /** session-pool → session_pool: its name in mesh.json and in the names of its packages. */
 export function endpointName(service: string): string {

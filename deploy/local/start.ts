@@ -1,4 +1,4 @@
-import { services } from './registry.ts';
+import { localTelegram, services } from './registry.ts';
 import { runLauncher } from './run.ts';
 
-await runLauncher(services);
+await runLauncher([...services, localTelegram]);
