@@ -26,10 +26,10 @@ import type { Leasing } from './leasing.ts';
 import { readLeaseId } from './model.ts';
 import type { HeldLease } from './renew.ts';
 import { readAcquire, readHeldLease } from './requests.ts';
-import { goAwayMessage, noticeMessage, queuedMessage, renewedMessage, tell } from './stream.ts';
+import { goAwayMessage, inTurn, noticeMessage, queuedMessage, renewedMessage, tell } from './stream.ts';
 
 type ManageLeases = Handlers<typeof SessionPoolService>['manageLeases'];
-type Out = OutStream<(typeof SessionPoolService)['method']['manageLeases']['output']>;
+type Out = Pick<OutStream<(typeof SessionPoolService)['method']['manageLeases']['output']>, 'send'>;
 type Result = ManageLeasesResponse['result'];
 
 /** Messages of one stream that are worked on at once; later ones wait on the wire. */
@@ -38,7 +38,8 @@ const LEASES_A_RENEWAL = 1_000;
 
 /** Any number of leases over one stream: each message is a call of its own, answered under its id. */
 export function manageLeases(pool: Pool, leasing: Leasing, hub: NoticeHub): ManageLeases {
-  return async (incoming, out, ctx) => {
+  return async (incoming, stream, ctx) => {
+    const out = inTurn(stream);
     const worker = new Worker(pool, leasing, hub, out, ctx);
     const stopListening = ctx.onGoAway(() => tell(out, { result: goAwayMessage(pool.clock) }));
     try {

@@ -19,8 +19,27 @@ import type { Renewal } from './renew.ts';
 const GO_AWAY_MS = 10_000;
 
 /** Sends what nobody waits for. A stream that is over has told its handler so by its signal. */
-export function tell<O extends DescMessage>(out: OutStream<O>, message: MessageInitShape<O>): void {
+export function tell<O extends DescMessage>(
+  out: Pick<OutStream<O>, 'send'>,
+  message: MessageInitShape<O>,
+): void {
   out.send(message).catch(() => undefined);
+}
+
+/**
+ * Sends in order, each message when the wire had room for the one before. A batch answers hundreds of messages of
+ * a stream at once, and a thousand leases may end together: not awaited, those would end the stream (see
+ * OutStream.send).
+ */
+export function inTurn<O extends DescMessage>(out: OutStream<O>): Pick<OutStream<O>, 'send'> {
+  let last = Promise.resolve();
+  return {
+    send(message) {
+      const send = (): Promise<void> => out.send(message);
+      last = last.then(send, send);
+      return last;
+    },
+  };
 }
 
 /** A notice in the words of the contract; both lease streams have these cases under the same names. */
