@@ -87,6 +87,13 @@ test("bytes that are no message are the caller's fault, and said to be", async (
   expect(server.logLines).toEqual([]);
 });
 
+test('metadata is measured by its bytes: what is under the limit is taken', async () => {
+  const client = connectTo(await startServer());
+  await expect(
+    client.echo({ text: 'ok' }, { metadata: { 'x-note': 'n'.repeat(15_000) } }),
+  ).resolves.toMatchObject({ text: 'ok' });
+});
+
 test('metadata over the limit is refused', async () => {
   const server = await startServer();
   const error = await rawEcho(server.address, Buffer.alloc(0), { 'x-long': 'x'.repeat(17_000) });

@@ -11,7 +11,8 @@ export class ReceivedMetadata implements CallMetadata {
   constructor(metadata: Metadata, maxBytes: number) {
     let size = 0;
     for (const [name, values] of Object.entries(metadata.toHttp2Headers())) {
-      for (const value of values as string[]) size += name.length + value.length;
+      // One value is given as it is, several as a list.
+      for (const value of [values].flat()) size += name.length + String(value).length;
     }
     if (size > maxBytes) throw new MessageTooLarge('metadata', maxBytes, size);
     this.#metadata = metadata;

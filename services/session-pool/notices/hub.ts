@@ -4,7 +4,7 @@ import { listen, type Listener } from '#lib/postgres/listen.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import { readLeaseId } from '../leases/model.ts';
 import type { PoolDatabase } from '../tables.ts';
-import { NOTICE_CHANNEL, type Notice } from './notice.ts';
+import { NOTICE_CHANNEL, readNotices, type Notice } from './notice.ts';
 
 export type LeaseNotice = Exclude<Notice, { kind: 'granted' }>;
 
@@ -30,6 +30,16 @@ export function openNoticeHub(options: NoticeHubOptions): NoticeHub {
   const { database, replicaId, log, onGranted } = options;
   const subscribers = new Map<string, Set<(notice: LeaseNotice) => void>>();
 
+  /** Whoever may log in to the database may notify, another version of this service too: no reason to end. */
+  function read(payload: string): Notice[] {
+    try {
+      return readNotices(payload);
+    } catch (error) {
+      log.warn({ kind: 'notices', err: error }, 'a notice is none of ours; it is passed over');
+      return [];
+    }
+  }
+
   function deliver(notice: LeaseNotice): void {
     // A copy: who hears of the end unsubscribes.
     for (const hear of Array.from(subscribers.get(notice.lease) ?? [])) hear(notice);
@@ -52,7 +62,7 @@ export function openNoticeHub(options: NoticeHubOptions): NoticeHub {
     channels: [NOTICE_CHANNEL],
     log,
     onNotification(_channel, payload) {
-      for (const notice of JSON.parse(payload) as Notice[]) {
+      for (const notice of read(payload)) {
         if (notice.kind !== 'granted') deliver(notice);
         else if (notice.replica === replicaId) onGranted();
       }

@@ -26,3 +26,14 @@ export async function sendNotices(trx: PoolTransaction, notices: readonly Notice
     trx,
   );
 }
+
+const KINDS: ReadonlySet<unknown> = new Set<Notice['kind']>(['lost', 'drain', 'flood_wait', 'granted']);
+
+/** Those of a payload that this version knows; throws when it is no list of notices at all. */
+export function readNotices(payload: string): Notice[] {
+  const parsed: unknown = JSON.parse(payload);
+  if (!Array.isArray(parsed)) throw new TypeError('a payload of notices must be a list');
+  return (parsed as (Notice | null)[]).filter(
+    (notice) => notice !== null && KINDS.has(notice.kind),
+  ) as Notice[];
+}
