@@ -4,6 +4,7 @@ import { generateRandomBytes, readBigIntFromBuffer } from 'telegram/Helpers.js';
 import { computeCheck } from 'telegram/Password.js';
 import { _serverKeys } from 'telegram/crypto/RSA.js';
 import { AuthKey } from 'telegram/crypto/AuthKey.js';
+import { IGE } from 'telegram/crypto/IGE.js';
 import { LogLevel } from 'telegram/extensions/Logger.js';
 import { PromisedNetSockets } from 'telegram/extensions/PromisedNetSockets.js';
 import { ConnectionTCPAbridged, ConnectionTCPFull, ConnectionTCPObfuscated } from 'telegram/network/index.js';
@@ -90,4 +91,8 @@ function addressOf({ dataCenters }: PlainTarget, id: number): string {
 
 function fakeIp(id: number): string {
   return `127.77.0.${id}`;
+}
+
+export function igeOfLibrary(key: Buffer, iv: Buffer): { encryptIge(plain: Buffer): Buffer } {
+  return new IGE(key, iv) as { encryptIge(plain: Buffer): Buffer };
 }

@@ -28,6 +28,8 @@ export interface TestTelegram {
   /** A client that is connected and logged in by a code, after an exchange of keys. */
   codeLogin(account: Account, options?: PlainOptions): Promise<PlainClient>;
   connected(options?: PlainOptions): Promise<PlainClient>;
+  /** A client that goes on with a key that exists. */
+  resumed(authKey: Buffer, options?: PlainOptions): Promise<PlainClient>;
   close(): Promise<void>;
 }
 
@@ -65,6 +67,9 @@ export async function startTestTelegram(options: Partial<LocalTelegramOptions> =
       );
     },
     connected: (plain = {}) => track(plainClient(target, plain)),
+    async resumed(authKey, plain = {}) {
+      return track(await resumedClient(target, { ...plain, authKey }));
+    },
     async codeLogin(account, plain = {}) {
       const client = await track(plainClient(target, { dataCenter: account.dataCenter, ...plain }));
       await signIn(made, client, account);

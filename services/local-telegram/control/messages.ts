@@ -78,10 +78,9 @@ export function messageRoutes(
       const from = accountById(telegram, request.accountId);
       const text = textWithin('text', request.text, LONGEST_TEXT, 1);
       const to = peerOf(telegram, request.to, 'to');
-      const chat = 'phone' in to ? to.id : -to.id;
       const { randomId } = request;
       const before = randomId === 0n ? undefined : from.sent.get(randomId);
-      if (before && before.chat === chat && !before.scheduled)
+      if (before && !before.scheduled)
         return sentBefore(telegram, from, before.chat, before.id);
       if ('phone' in to) {
         const draft = plainDraft(text, request.replyToMessageId, randomId);
