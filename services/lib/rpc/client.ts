@@ -22,7 +22,10 @@ import { shrink } from './deadlines.ts';
 import { methodPath } from './definition.ts';
 import { DeadlineExceeded } from './errors.ts';
 import { defaultLimits } from './limits.ts';
+import { breakSilentConnections } from './silent-connection.ts';
 import { callMetrics, methodTelemetry } from './tracing.ts';
+
+const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface ClientTls {
   /** The authority of the server's certificate; the system's authorities when not given. */
@@ -45,6 +48,8 @@ export interface ConnectOptions {
   balancing?: 'pick_first' | 'round_robin';
   keepaliveTimeMs?: number;
   keepaliveTimeoutMs?: number;
+  /** A new connection on which the server says nothing for this long is broken and made anew. */
+  connectTimeoutMs?: number;
   clock?: Clock;
 }
 
@@ -94,9 +99,14 @@ function clientMethod(state: ClientState, route: ClientRoute, kind: DescMethod['
 
 function clientState(service: DescService, options: ConnectOptions): ClientState {
   const { clock = systemClock, defaultDeadlineMs = defaultLimits.defaultDeadlineMs } = options;
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
   const maxMessageBytes = options.maxMessageBytes ?? defaultLimits.maxMessageBytes;
   return {
-    channel: new Channel(options.address, credentialsOf(options), channelOptions(options, maxMessageBytes)),
+    channel: new Channel(
+      options.address,
+      breakSilentConnections(credentialsOf(options), { limitMs: connectTimeoutMs, clock }),
+      channelOptions(options, maxMessageBytes),
+    ),
     dependency: service.name,
     maxMessageBytes,
     clock,
