@@ -1,0 +1,90 @@
+import { connect as connectHttp2 } from 'node:http2';
+import { describe, expect, test, vi } from 'vitest';
+import { closing, collect } from '../../tests/support/echo/harness.ts';
+import { clientOf, ECHO, failure, reasonOf, setUp, untilAborted } from '../../tests/support/edge.ts';
+
+describe('drain', () => {
+  test('streams end with GOING_AWAY at once, calls that run finish, new ones are refused', async () => {
+    const go = Promise.withResolvers<void>();
+    const edge = await setUp({
+      handlers: {
+        async echo({ text }) {
+          await go.promise;
+          return { text };
+        },
+        repeat: (_, __, ctx) => untilAborted(ctx),
+      },
+    });
+    const client = clientOf(edge.url, 'gRPC');
+    const stream = failure(collect(client.repeat({})));
+    const overHttp1 = edge.call(`${ECHO}/Echo`, { body: '{"text":"one"}' });
+    const overHttp2 = client.echo({ text: 'two' });
+    await vi.waitFor(() => expect(edge.open).toMatchObject({ unary: 2, streams: 1 }));
+    const drained = edge.drain(10_000);
+    expect(reasonOf(await stream)).toBe('GOING_AWAY');
+    await expect(fetch(`${edge.url}/anything`)).rejects.toThrow(/./);
+    go.resolve();
+    expect(await (await overHttp1).json()).toEqual({ text: 'one' });
+    expect(await overHttp2).toMatchObject({ text: 'two' });
+    await drained;
+  });
+
+  test('what is left after the grace is cut off', async () => {
+    const edge = await setUp({ handlers: { echo: (_, ctx) => untilAborted(ctx).then(() => ({})) } });
+    const call = clientOf(edge.url).echo({});
+    call.catch(() => undefined);
+    await vi.waitFor(() => expect(edge.open.unary).toBe(1));
+    await edge.drain(50);
+    await expect(call).rejects.toThrow(/./);
+  });
+});
+
+describe('pages of other origins', () => {
+  const preflight = {
+    method: 'OPTIONS',
+    headers: { origin: 'https://app.example', 'access-control-request-method': 'POST' },
+    body: null,
+  };
+
+  test('may not call unless configured', async () => {
+    const edge = await setUp();
+    const answer = await edge.call(`${ECHO}/Echo`, preflight);
+    expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+  });
+
+  test('may when configured, and others may not', async () => {
+    const edge = await setUp({}, { corsOrigins: ['https://app.example'] });
+    const asked = await edge.call(`${ECHO}/Echo`, preflight);
+    expect(asked.status).toBe(204);
+    expect(asked.headers.get('access-control-allow-headers')).toContain('x-api-key');
+    const answer = await edge.call(`${ECHO}/Echo`, { headers: { origin: 'https://app.example' } });
+    expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect(answer.headers.get('access-control-expose-headers')).toContain('trace-id');
+    const other = await edge.call(`${ECHO}/Echo`, { headers: { origin: 'https://evil.example' } });
+    expect(other.headers.get('access-control-allow-origin')).toBeNull();
+  });
+});
+
+describe('headers', () => {
+  test('too many of them are refused over HTTP/1.1', async () => {
+    const edge = await setUp();
+    const answer = await edge.call(`${ECHO}/Echo`, { headers: { 'x-much': 'x'.repeat(20_000) } });
+    expect(answer.status).toBe(431);
+  });
+
+  test('and over HTTP/2', async () => {
+    const edge = await setUp();
+    const value = 'x'.repeat(20_000);
+    const session = connectHttp2(edge.url);
+    session.on('error', () => undefined);
+    closing.push(() => session.destroy());
+    const stream = session.request({ ':path': `${ECHO}/Echo`, ':method': 'POST', 'x-much': value });
+    const outcome = await new Promise<unknown>((resolve) => {
+      stream.once('response', (headers) => resolve(headers[':status']));
+      stream.once('error', () => resolve('refused'));
+    });
+    expect([431, 'refused']).toContain(outcome);
+    expect((await edge.call(`${ECHO}/Echo`)).status).toBe(200);
+  });
+});

@@ -1,0 +1,39 @@
+import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
+import type { Client } from '#lib/rpc/client.ts';
+import { bridge, type Bridge } from './bridge.ts';
+import { docsRoutes } from './docs/routes.ts';
+import type { HttpRoute } from './http/routing.ts';
+import { sessionManagerRoutes } from './session-manager/routes.ts';
+
+export interface MeshClients {
+  sessionPool: Client<typeof SessionPoolService>;
+}
+
+export interface GatewaySettings {
+  /** Of leases taken by GET /session. */
+  httpLease: { ttlMs: number; quarantineMs: number };
+  version: string;
+}
+
+/** What is served to the outside: a service of the mesh joins by its line among the bridges. */
+export function gatewayRoutes(
+  mesh: MeshClients,
+  { httpLease, version }: GatewaySettings,
+): { bridges: Bridge[]; routes: HttpRoute[] } {
+  return {
+    bridges: [
+      bridge(SessionPoolService, mesh.sessionPool, {
+        hidden: ['claimEgress', 'releaseEgress'],
+        longLived: ['holdLease', 'manageLeases', 'watchPool'],
+      }),
+    ],
+    routes: [
+      ...sessionManagerRoutes({
+        pool: mesh.sessionPool,
+        leaseTtlMs: httpLease.ttlMs,
+        quarantineMs: httpLease.quarantineMs,
+      }),
+      ...docsRoutes(version),
+    ],
+  };
+}
