@@ -45,14 +45,23 @@ test('says where to connect and which key to trust', async () => {
 
 test('accounts are created, found, changed and listed; phones and usernames are taken once', async () => {
   const account = await newAccount({ firstName: 'Ada', username: 'ada_control', password: 'x' });
-  expect(account).toMatchObject({ firstName: 'Ada', hasPassword: true, dataCenter: 2, state: AccountState.ACTIVE });
+  expect(account).toMatchObject({
+    firstName: 'Ada',
+    hasPassword: true,
+    dataCenter: 2,
+    state: AccountState.ACTIVE,
+  });
   const again = { phone: account.phone };
-  await expect(control.createAccount({ account: again })).rejects.toMatchObject({ reason: ErrorReason.ALREADY_EXISTS });
+  await expect(control.createAccount({ account: again })).rejects.toMatchObject({
+    reason: ErrorReason.ALREADY_EXISTS,
+  });
   const batch = { accounts: [{ phone: newPhone() }, { phone: account.phone }] };
   await expect(control.createAccounts(batch)).rejects.toMatchObject({ reason: ErrorReason.ALREADY_EXISTS });
   const found = await control.getAccount({ name: { case: 'username', value: '@ADA_control' } });
   expect(found.account!.accountId).toBe(account.accountId);
-  await expect(control.getAccount({ name: { case: 'phone', value: batch.accounts[0]!.phone } })).rejects.toMatchObject({
+  await expect(
+    control.getAccount({ name: { case: 'phone', value: batch.accounts[0]!.phone } }),
+  ).rejects.toMatchObject({
     reason: ErrorReason.NOT_FOUND,
   });
   const updated = await control.updateAccount({
@@ -70,7 +79,9 @@ test('accounts are created, found, changed and listed; phones and usernames are 
 
 test('a login code is waited for, and tells how it was sent', async () => {
   const account = await newAccount();
-  await expect(control.getLoginCode({ phone: account.phone })).rejects.toMatchObject({ reason: ErrorReason.NOT_FOUND });
+  await expect(control.getLoginCode({ phone: account.phone })).rejects.toMatchObject({
+    reason: ErrorReason.NOT_FOUND,
+  });
   const waiting = control.getLoginCode({ phone: account.phone, wait: { seconds: 10n } });
   const client = await world.connected();
   const settings = new Api.CodeSettings({});
@@ -109,7 +120,10 @@ test('account states decide the errors of calls', async () => {
   const { keys } = await control.createAuthorization({ accountId: account.accountId });
   const client = await world.resumed(Buffer.from(keys[0]!.authKey));
   const stateIs = (state: AccountState) =>
-    control.updateAccount({ account: { accountId: account.accountId, state }, updateMask: { paths: ['state'] } });
+    control.updateAccount({
+      account: { accountId: account.accountId, state },
+      updateMask: { paths: ['state'] },
+    });
   const typing = new Api.messages.SetTyping({
     peer: new Api.InputPeerSelf(),
     action: new Api.SendMessageTypingAction(),
@@ -159,7 +173,9 @@ test('channels, members, posts, comments, reactions, reading and deleting', asyn
   });
   const bad = control.setReaction({ accountId: ada.accountId, peer, messageId: 1, emoji: '🔥' });
   await expect(bad).rejects.toMatchObject({ reason: ErrorReason.INVALID_FIELD });
-  expect(await control.markRead({ accountId: bob.accountId, peer, upToMessageId: 1 })).toMatchObject({ unreadCount: 1 });
+  expect(await control.markRead({ accountId: bob.accountId, peer, upToMessageId: 1 })).toMatchObject({
+    unreadCount: 1,
+  });
   const edited = await control.editMessage({ accountId: ada.accountId, peer, messageId: 1, text: 'uno' });
   expect(edited.message).toMatchObject({ text: 'uno' });
   const deletion = { accountId: ada.accountId, peer, messageIds: [1, 99] };
@@ -168,7 +184,10 @@ test('channels, members, posts, comments, reactions, reading and deleting', asyn
   expect(left.messages.map(({ messageId, commentCount }) => [messageId, commentCount])).toEqual([[2, 1]]);
   expect((await control.listMessages({ peer, showDeleted: true })).messages).toHaveLength(2);
   const admin = { channelId, accountId: bob.accountId, role: ChannelRole.ADMIN };
-  expect((await control.setMember(admin)).member!.adminRights).toMatchObject({ postMessages: true, banUsers: false });
+  expect((await control.setMember(admin)).member!.adminRights).toMatchObject({
+    postMessages: true,
+    banUsers: false,
+  });
   await control.sendMessage({ accountId: bob.accountId, to: peer, text: 'as an administrator' });
   const { members } = await control.listMembers({ channelId });
   expect(members.map(({ role }) => role)).toEqual([ChannelRole.CREATOR, ChannelRole.ADMIN]);
@@ -227,9 +246,14 @@ test('the log is listed and streamed: connections, keys and calls, in order', as
 
 test('away from the loopback address the operator key is asked for', async () => {
   const guarded = await startControl(world.telegram, { access: 'operator' });
-  await expect(guarded.control.getCounters({})).rejects.toMatchObject({ reason: ErrorReason.CREDENTIALS_MISSING });
+  await expect(guarded.control.getCounters({})).rejects.toMatchObject({
+    reason: ErrorReason.CREDENTIALS_MISSING,
+  });
   await guarded.close();
-  const open = await startControl(world.telegram, { access: 'operator', apiKey: 'operator-key-of-this-test' });
+  const open = await startControl(world.telegram, {
+    access: 'operator',
+    apiKey: 'operator-key-of-this-test',
+  });
   await open.control.getCounters({});
   await open.close();
 });

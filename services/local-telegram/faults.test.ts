@@ -23,7 +23,8 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
   await control.deleteAllFaults({});
-  for (const { method } of (await control.listFloodLimits({})).limits) await control.deleteFloodLimit({ method });
+  for (const { method } of (await control.listFloodLimits({})).limits)
+    await control.deleteFloodLimit({ method });
 });
 
 afterAll(async () => {
@@ -62,7 +63,12 @@ test('a flood wait goes on for its account and method, and is used up once', asy
   const { raw, scope, account } = await loggedIn();
   const wait = { wait: { seconds: 42n } };
   const { fault } = await control.createFault({
-    spec: { scope: { ...scope, methods: ['updates.getState'] }, count: 1, skip: 1, fault: { case: 'floodWait', value: wait } },
+    spec: {
+      scope: { ...scope, methods: ['updates.getState'] },
+      count: 1,
+      skip: 1,
+      fault: { case: 'floodWait', value: wait },
+    },
   });
   expect(await answer(raw)).toBe('updates.state');
   expect(await answer(raw)).toBe('FLOOD_WAIT_42');
@@ -89,9 +95,15 @@ test('any error, and a data centre in trouble', async () => {
   const error = { case: 'rpcError' as const, value: { text: 'PEER_FLOOD' } };
   const { fault } = await control.createFault({ spec: { scope, fault: error } });
   expect(await answer(raw)).toBe('PEER_FLOOD');
-  expect(await lastCall(account)).toMatchObject({ errorCode: 400, outcome: CallOutcome.ERROR, effect: false });
+  expect(await lastCall(account)).toMatchObject({
+    errorCode: 400,
+    outcome: CallOutcome.ERROR,
+    effect: false,
+  });
   await control.deleteFault({ faultId: fault!.faultId });
-  await control.createFault({ spec: { scope, fault: { case: 'serverTrouble', value: { text: 'Timeout' } } } });
+  await control.createFault({
+    spec: { scope, fault: { case: 'serverTrouble', value: { text: 'Timeout' } } },
+  });
   expect(await answer(raw)).toBe('Timeout');
   expect(await lastCall(account)).toMatchObject({ errorCode: -503 });
 });
@@ -118,7 +130,9 @@ test('a silent connection stays open and answers nothing', async () => {
   const { raw, scope, account } = await loggedIn();
   await control.createFault({ spec: { scope, count: 1, fault: { case: 'silence', value: {} } } });
   raw.send(getState);
-  await vi.waitFor(async () => expect(await lastCall(account)).toMatchObject({ outcome: CallOutcome.SWALLOWED }));
+  await vi.waitFor(async () =>
+    expect(await lastCall(account)).toMatchObject({ outcome: CallOutcome.SWALLOWED }),
+  );
   raw.send(getState);
   raw.send({ _: 'ping', ping_id: 1n });
   const other = await loggedIn();

@@ -1,10 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '#lib/lifecycle/clock.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import { dhSide } from './crypto/dh.ts';
 import { serverKey } from './crypto/rsa.ts';
 import { DATA_CENTER_IDS, DEFAULT_DATA_CENTER } from './data-centers.ts';
 import { listenDataCenter, type DataCenterServer } from './data-center.ts';
+import { pooledRandom } from './random.ts';
 import { Telegram } from './telegram.ts';
 import { emptyWorld, type WorldState } from './world/state.ts';
 
@@ -30,7 +31,7 @@ export interface LocalTelegram {
 
 /** Starts the data centres; the control service is put before them by whoever wants it. */
 export async function startLocalTelegram(options: LocalTelegramOptions): Promise<LocalTelegram> {
-  const { host, publicHost, logger, clock = systemClock, random = randomBytes } = options;
+  const { host, publicHost, logger, clock = systemClock, random = pooledRandom() } = options;
   const key = await serverKey(options.state?.privateKeyPem);
   const state =
     options.state ??

@@ -23,7 +23,9 @@ afterAll(() => world.close());
 const ping = (id = 7n) => ({ _: 'ping', ping_id: id });
 const getState = { _: 'updates.getState' };
 
-async function client(key: KeyRecord = world.telegram.makeAuthorizedKey(world.account())): Promise<RawClient> {
+async function client(
+  key: KeyRecord = world.telegram.makeAuthorizedKey(world.account()),
+): Promise<RawClient> {
   const made = await new RawClient(key.key).open(world.telegram.dataCenters[0]!.port);
   made.salt = saltAt(key, Math.floor(Date.now() / 1_000));
   clients.push(made);
@@ -121,7 +123,9 @@ test('service messages are answered: future salts, states, resends, dropped answ
   raw.send({ _: 'msg_resend_req', msg_ids: [answerId] });
   await vi.waitFor(() => expect(raw.all('rpc_result')).toHaveLength(2));
   const drop = raw.send({ _: 'rpc_drop_answer', req_msg_id: id });
-  await vi.waitFor(() => expect(raw.resultOf(drop)).toMatchObject({ _: 'rpc_answer_dropped', msg_id: answerId }));
+  await vi.waitFor(() =>
+    expect(raw.resultOf(drop)).toMatchObject({ _: 'rpc_answer_dropped', msg_id: answerId }),
+  );
   raw.send({ _: 'destroy_session', session_id: 5n });
   await vi.waitFor(() => expect(raw.find('destroy_session_none')).toBeDefined());
 });
@@ -195,7 +199,9 @@ test('a key that two connections use at once is dead for both, and says so for e
   expect(key.authorization!.end).toBe(AuthorizationEnd.DUPLICATED);
   const later = await client(key);
   const again = later.send(getState);
-  await vi.waitFor(() => expect(later.resultOf(again)).toMatchObject({ error_message: 'AUTH_KEY_DUPLICATED' }));
+  await vi.waitFor(() =>
+    expect(later.resultOf(again)).toMatchObject({ error_message: 'AUTH_KEY_DUPLICATED' }),
+  );
   expect(world.telegram.log.counters.keysDuplicated).toBe(1);
 });
 

@@ -16,7 +16,8 @@ const probe = spawnSync(python, ['-c', 'import telethon; print(telethon.__versio
   timeout: 30_000,
 });
 const WANTED = '1.39.0';
-const found = probe.status === 0 ? `Telethon ${probe.stdout.trim()}` : (probe.error?.message ?? 'no Telethon');
+const found =
+  probe.status === 0 ? `Telethon ${probe.stdout.trim()}` : (probe.error?.message ?? 'no Telethon');
 const isMissing = found !== `Telethon ${WANTED}`;
 
 interface Line {

@@ -26,6 +26,8 @@ export class RawClient {
   salt = 0n;
   closed = false;
   #seqno = 0;
+  readonly #waiting = new Map<bigint, (result: TlObject) => void>();
+  #onSalt: () => void = () => undefined;
   #lastId = 0n;
   #socket!: Socket;
   #buffer: Buffer = Buffer.alloc(0);
@@ -65,7 +67,10 @@ export class RawClient {
   }
 
   /** Sends as it should be, but for what is given; returns the message's id. */
-  send(body: TlObject | Buffer, wrong: { id?: bigint; seqno?: number; salt?: bigint; tamper?: boolean } = {}): bigint {
+  send(
+    body: TlObject | Buffer,
+    wrong: { id?: bigint; seqno?: number; salt?: bigint; tamper?: boolean } = {},
+  ): bigint {
     const bytes = Buffer.isBuffer(body) ? body : encode(body);
     const id = wrong.id ?? this.nextId();
     const plain = Buffer.alloc(32 + bytes.length);
@@ -85,6 +90,20 @@ export class RawClient {
     const head = Buffer.alloc(4);
     head.writeUInt32LE(packet.length);
     this.#socket.write(Buffer.concat([head, packet]));
+  }
+
+  /** Sends a call and waits for its result; an rpc_error is one. */
+  call(query: TlObject): Promise<TlObject> {
+    return new Promise((resolve) => {
+      this.#waiting.set(this.send(query), resolve);
+    });
+  }
+
+  /** Resolves when the server has told its salt. */
+  salted(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onSalt = resolve;
+    });
   }
 
   /** A container of messages, each with an id and number of its own. */
@@ -141,7 +160,15 @@ export class RawClient {
       return;
     }
     const object = body.readUInt32LE(0) === RPC_RESULT ? rpcResult(body) : decodeWrapped(body, 0).object;
-    if (object._ === 'bad_server_salt') this.salt = object['new_server_salt'] as bigint;
+    if (object._ === 'bad_server_salt') {
+      this.salt = object['new_server_salt'] as bigint;
+      this.#onSalt();
+    }
+    if (object._ === 'rpc_result') {
+      const requestId = object['req_msg_id'] as bigint;
+      this.#waiting.get(requestId)?.(object['result'] as TlObject);
+      this.#waiting.delete(requestId);
+    }
     this.received.push({ id, seqno, object });
   }
 }

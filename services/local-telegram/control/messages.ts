@@ -80,8 +80,7 @@ export function messageRoutes(
       const to = peerOf(telegram, request.to, 'to');
       const { randomId } = request;
       const before = randomId === 0n ? undefined : from.sent.get(randomId);
-      if (before && !before.scheduled)
-        return sentBefore(telegram, from, before.chat, before.id);
+      if (before && !before.scheduled) return sentBefore(telegram, from, before.chat, before.id);
       if ('phone' in to) {
         const draft = plainDraft(text, request.replyToMessageId, randomId);
         const { mine, receiverId } = sendPrivate(world, from, to, draft);

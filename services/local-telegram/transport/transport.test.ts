@@ -67,7 +67,11 @@ test('the obfuscated transport hides every framing but the full one', () => {
         init.writeUInt32LE(0x12345678, 4);
         const backwards = Buffer.from(init.subarray(8, 56)).reverse();
         const outgoing = createCipheriv('aes-256-ctr', init.subarray(8, 40), init.subarray(40, 56));
-        const incoming = createDecipheriv('aes-256-ctr', backwards.subarray(0, 32), backwards.subarray(32, 48));
+        const incoming = createDecipheriv(
+          'aes-256-ctr',
+          backwards.subarray(0, 32),
+          backwards.subarray(32, 48),
+        );
         Buffer.alloc(4, tag[0]).copy(init, 56);
         const hidden = outgoing.update(init);
         const client = framingOf();
