@@ -1,5 +1,6 @@
 import type { Lease } from '#gen/telegate/session_pool/v1/lease_pb.ts';
 import { createBatcher } from '#lib/batching/batcher.ts';
+import { Cancelled } from '#lib/rpc/errors.ts';
 import { instruments } from '#lib/telemetry/metrics.ts';
 import { LeaseLostError } from '../errors.ts';
 import type { NoticeHub } from '../notices/hub.ts';
@@ -7,7 +8,7 @@ import type { Pool } from '../pool.ts';
 import type { Queue } from '../queue/queue.ts';
 import { acquireLeases, type AcquireOutcome } from './acquire.ts';
 import { giveCredentials, giveCredentialsAgain } from './credentials.ts';
-import { leaseMessage, type LeaseRequest } from './model.ts';
+import { leaseMessage, type GrantedLease, type LeaseRequest } from './model.ts';
 import { createRefusals } from './refusal.ts';
 import { releaseLeases, type Releasable } from './release.ts';
 import { renewLeases, type HeldLease, type Renewal } from './renew.ts';
@@ -86,6 +87,12 @@ export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing
     }
   }
 
+  /** The caller gave up meanwhile, and without a request_id nobody can ever learn of this lease. */
+  async function giveBack({ tenant_id, lease_id, fencing_token }: GrantedLease): Promise<never> {
+    await releases.submit({ tenantId: tenant_id, leaseId: lease_id, fencingToken: fencing_token });
+    throw new Cancelled();
+  }
+
   async function renew(lease: HeldLease): Promise<Renewal | undefined> {
     const renewal = await renewals.submit(lease);
     if (!renewal) metrics().stale.add(1);
@@ -102,6 +109,8 @@ export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing
       }
       const attributes = { 'telegate.outcome': outcome.kind };
       metrics().acquireWait.record((clock.monotonic() - started) / 1_000, attributes);
+      if (outcome.kind === 'granted' && waiting.signal.aborted && !request.replay)
+        await giveBack(outcome.lease);
       return settle(request, outcome);
     },
     renew,
