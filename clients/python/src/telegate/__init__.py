@@ -1,0 +1,1 @@
+"""Take and give back Telegram sessions of a TeleGate pool over plain HTTP."""
