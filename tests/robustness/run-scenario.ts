@@ -1,10 +1,11 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'pg';
 import type { BusEvent } from '#lib/events/bus.ts';
 import { startCluster, type Cluster } from './cluster/cluster.ts';
+import { logOf } from './cluster/replica.ts';
 import { readWitness } from './cluster/truth.ts';
 import { appendAll, openRecorder, type Recorder, type SeenEntry } from './history.ts';
 import { runSchedule } from './nemesis/schedule.ts';
@@ -86,6 +87,11 @@ export async function runScenario(scenario: Scenario): Promise<void> {
     recorder.close();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The history and what lies beside it. */
+export function removeHistory(history: string): void {
+  for (const file of [history, logOf(history, 0), logOf(history, 1)]) rmSync(file, { force: true });
 }
 
 async function watchSelf(recorder: Recorder, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { check } from './check/check.ts';
 import { catchControl, chooseControls } from './controls/drive.ts';
@@ -6,7 +6,7 @@ import { readHistory } from './history.ts';
 import { chooseFaults } from './nemesis/schedule.ts';
 import { readOptions, usage, type Options } from './options.ts';
 import { report } from './report.ts';
-import { runScenario } from './run-scenario.ts';
+import { removeHistory, runScenario } from './run-scenario.ts';
 
 const say = (text: string): void => console.log(text);
 
@@ -23,7 +23,7 @@ async function main(): Promise<number> {
   const history = newHistory(options);
   await runScenario({ ...options, faults: chooseFaults(options.faults), history, say });
   const failed = judge(history);
-  if (failed === 0 && !options.keep) rmSync(history);
+  if (failed === 0 && !options.keep) removeHistory(history);
   return failed;
 }
 

@@ -27,6 +27,11 @@ export interface ReplicaOptions {
   env: NodeJS.ProcessEnv;
 }
 
+/** What a replica logged lies beside the history, for whoever has to find out why. */
+export function logOf(history: string, index: number): string {
+  return history.replace(/\.jsonl$/, `.replica-${index}.log`);
+}
+
 const PRELOAD = fileURLToPath(new URL('preload.ts', import.meta.url));
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 8_000;
@@ -35,7 +40,7 @@ export function defineReplica(options: ReplicaOptions): Replica {
   const name = `replica-${options.index}` as Replica['name'];
   const clockFile = join(options.folder, `${name}.clock`);
   writeFileSync(clockFile, '0');
-  const log = createWriteStream(join(options.folder, `${name}.log`), { flags: 'a' });
+  const log = createWriteStream(logOf(options.history, options.index), { flags: 'a' });
   let child: ChildProcess | undefined;
 
   async function end(signal: NodeJS.Signals): Promise<void> {

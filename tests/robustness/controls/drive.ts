@@ -1,9 +1,8 @@
-import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { check } from '../check/check.ts';
 import { readHistory } from '../history.ts';
 import { chooseFaults } from '../nemesis/schedule.ts';
-import { runScenario } from '../run-scenario.ts';
+import { removeHistory, runScenario } from '../run-scenario.ts';
 import { monotonic } from '../time.ts';
 import { controls, type Control } from './controls.ts';
 import { checkChanges } from './rewrite.ts';
@@ -55,7 +54,7 @@ export async function catchControl(
       entry: BROKEN_PROGRAM,
     });
     const verdicts = check(readHistory(history));
-    rmSync(history);
+    removeHistory(history);
     const expected = verdicts.filter(({ invariant }) => control.breaks.includes(invariant));
     const example = expected.flatMap(({ invariant, violations }) =>
       violations.slice(0, 1).map((text) => `${invariant}: ${text}`),

@@ -36,11 +36,13 @@ function networkFault(
 const awhile = (random: Random): number => random.between(1_000, 4_000);
 const cut = (proxy: Proxy): void => proxy.cut();
 const goSilent = (proxy: Proxy): void => proxy.goSilent();
-const delay = (proxy: Proxy, random: Random): void => proxy.delay(random.integer(20, 200));
+const delayMuch = (proxy: Proxy, random: Random): void => proxy.delay(random.integer(20, 200));
+/** One pass of the reaper is about ten round trips, and reclaiming is due within a second: as between regions. */
+const delayABit = (proxy: Proxy, random: Random): void => proxy.delay(random.integer(2, 20));
 
 export const cutClients = networkFault('cut', 'clients', cut, awhile);
 export const cutDatabase = networkFault('cut', 'database', cut, awhile);
 export const silenceClients = networkFault('half-open', 'clients', goSilent, awhile);
 export const silenceDatabase = networkFault('half-open', 'database', goSilent, awhile);
-export const delayClients = networkFault('delay', 'clients', delay, awhile);
-export const delayDatabase = networkFault('delay', 'database', delay, awhile);
+export const delayClients = networkFault('delay', 'clients', delayMuch, awhile);
+export const delayDatabase = networkFault('delay', 'database', delayABit, awhile);
