@@ -11,6 +11,8 @@ export interface ServiceEnvironment {
   ports: ServicePorts;
   databaseUrl: string;
   natsUrl: string | undefined;
+  /** Where the services of the mesh find each other, by variable. */
+  addresses: Record<string, string>;
   /** More, for one service alone. */
   own?: Record<string, string>;
 }
@@ -40,6 +42,7 @@ export function serviceEnvironment(options: ServiceEnvironment): NodeJS.ProcessE
     ADMIN_PORT: String(ports.admin),
     LISTEN_HOST: settings.listenHost,
     REFLECTION: settings.reflection,
+    ...options.addresses,
     SESSIONS_DIR: settings.sessionsDir === undefined ? undefined : fromWhereCalled(settings.sessionsDir, env),
     ...options.own,
     [STOP_ON_STDIN_END]: '1',

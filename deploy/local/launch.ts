@@ -19,7 +19,7 @@ import { reservePorts } from './ports.ts';
 import type { Supervised } from './processes.ts';
 import { supervise } from './processes.ts';
 import type { ServiceEntry } from './registry.ts';
-import { endpointName, localTelegram, portVariable } from './registry.ts';
+import { addressVariable, endpointName, localTelegram, portVariable } from './registry.ts';
 import type { MeshRecord } from './running.ts';
 import { claimHome, postmasterOf, removeTraces } from './running.ts';
 import type { ServicePorts } from './settings.ts';
@@ -76,6 +76,9 @@ export async function launchMesh(given: Launch): Promise<Launched> {
       ports: ports.get(service.name) as ServicePorts,
       databaseUrl,
       natsUrl: events.natsUrl,
+      addresses: Object.fromEntries(
+        [...ports].map(([name, { grpc }]) => [addressVariable(name), address(settings.listenHost, grpc)]),
+      ),
       ...(service.mtprotoPort === undefined ? {} : { own: telegramEnvironment(launch, service, home) }),
     }),
   );

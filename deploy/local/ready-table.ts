@@ -20,7 +20,8 @@ export function readyTable(table: ReadyTable): string {
   const meshFile = shown(table, table.meshFile);
   const rows: [string, string][] = [];
   for (const [service, { grpc, admin }] of Object.entries(mesh.endpoints)) {
-    rows.push([service.replaceAll('_', '-'), `gRPC ${grpc}   admin ${admin} (/readyz /metrics)`]);
+    const served = service === 'gateway' ? `http://${grpc} (/docs)` : `gRPC ${grpc}`;
+    rows.push([service.replaceAll('_', '-'), `${served}   admin ${admin} (/readyz /metrics)`]);
   }
   if (mesh.telegram) rows.push(['Telegram', telegramRow(mesh.telegram, meshFile)]);
   rows.push(['PostgreSQL', postgresRow(table)], ['events', eventsRow(mesh)], ['keys', keysRow(table)]);

@@ -11,6 +11,7 @@ export interface ServiceEntry {
 
 export const services: readonly ServiceEntry[] = [
   { name: 'session-pool', grpcPort: 50_051, adminPort: 9_051, main: 'services/session-pool/main.ts' },
+  { name: 'gateway', grpcPort: 8_080, adminPort: 9_080, main: 'services/gateway/main.ts' },
 ];
 
 /** The Telegram of this machine. */
@@ -25,6 +26,11 @@ export const localTelegram: ServiceEntry = {
 /** session-pool → session_pool: its name in mesh.json and in the names of its packages. */
 export function endpointName(service: string): string {
   return service.replaceAll('-', '_');
+}
+
+/** What tells the other services where this one is: SESSION_POOL_ADDRESS. */
+export function addressVariable(service: string): string {
+  return `${endpointName(service).toUpperCase()}_ADDRESS`;
 }
 
 export function portVariable(service: string, port: 'grpc' | 'admin'): string {

@@ -2,8 +2,8 @@ import { duration, integer, list, optionalText, text } from '#lib/config/config.
 import * as shared from '#lib/config/shared.ts';
 
 export const fields = {
-  httpPort: integer('HTTP_PORT', {
-    doc: 'Where callers are served, over HTTP/1.1 and HTTP/2; 0 takes a free port.',
+  grpcPort: integer('GRPC_PORT', {
+    doc: 'Where callers are served: gRPC, gRPC-Web, Connect and plain HTTP, over HTTP/1.1 and HTTP/2 on one port; 0 takes a free one.',
     default: 8_080,
     min: 0,
     max: 65_535,

@@ -51,7 +51,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
 
   const gateway = await serveEdge({
     host: config.listenHost,
-    port: config.httpPort,
+    port: config.grpcPort,
     ...gatewayRoutes(
       { sessionPool },
       {
@@ -76,7 +76,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     serving = false;
   });
   log.info(
-    { kind: 'serving', http_port: gateway.port, admin_port: admin.port },
+    { kind: 'serving', grpc_port: gateway.port, admin_port: admin.port },
     `callers are served on ${config.listenHost}:${gateway.port}`,
   );
 }

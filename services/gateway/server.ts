@@ -179,7 +179,7 @@ function watchSessions(
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
   const why =
     error.code === 'EADDRINUSE'
-      ? 'is taken by another program; stop it or set HTTP_PORT'
-      : `can not be listened on (${error.code ?? error.message}); set LISTEN_HOST or HTTP_PORT`;
+      ? 'is taken by another program; stop it or set GRPC_PORT'
+      : `can not be listened on (${error.code ?? error.message}); set LISTEN_HOST or GRPC_PORT`;
   return new Error(`the address ${host}:${port} ${why}`, { cause: error });
 }
