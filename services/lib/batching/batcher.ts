@@ -31,16 +31,18 @@ interface Pending<Item, Outcome> {
  */
 export function createBatcher<Item, Outcome>(options: BatcherOptions<Item, Outcome>): Batcher<Item, Outcome> {
   const { name, clock, maxItems, gatherMs } = options;
-  let queue: Pending<Item, Outcome>[] = [];
+  const queue: Pending<Item, Outcome>[] = [];
   let running = false;
   let timer: Timer | undefined;
+  let turn: NodeJS.Immediate | undefined;
 
   function start(): void {
     timer?.cancel();
     timer = undefined;
+    clearImmediate(turn);
+    turn = undefined;
     if (running || queue.length === 0) return;
-    const batch = queue.slice(0, maxItems);
-    queue = queue.slice(maxItems);
+    const batch = queue.splice(0, maxItems);
     running = true;
     void runBatch(batch).finally(() => {
       running = false;
@@ -51,8 +53,9 @@ export function createBatcher<Item, Outcome>(options: BatcherOptions<Item, Outco
   function schedule(): void {
     if (running || queue.length === 0) return;
     if (gatherMs === 0 || queue.length >= maxItems) {
-      // A turn later, so that what arrived in the same packet is in the same batch.
-      if (!timer) timer = clock.setTimer(0, start);
+      // At the end of this turn, so that what arrived in the same packet is in the same batch. Not by a timer, which
+      // takes a millisecond at least.
+      turn ??= setImmediate(start);
     } else timer ??= clock.setTimer(gatherMs, start);
   }
 
