@@ -15,7 +15,8 @@ export const clockTime: RawBuilder<Date> = sql<Date>`clock.at`;
 
 /** The number of the SessionState. */
 export function stateSql(at: RawBuilder<Date>): RawBuilder<SessionState> {
-  const isAhead = (column: string) => sql`${sql.ref(column)} >= ${at} + interval '1 ms'`;
+  // This way round nothing is reckoned where the column is null, as it mostly is.
+  const isAhead = (column: string) => sql`${sql.ref(column)} - interval '1 ms' >= ${at}`;
   return sql<SessionState>`(case
     when slots.condition = ${sql.lit(CONDITION.BANNED)} then ${sql.lit(SessionState.BANNED)}
     when slots.condition = ${sql.lit(CONDITION.FROZEN)} then ${sql.lit(SessionState.FROZEN)}

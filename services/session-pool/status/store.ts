@@ -10,7 +10,10 @@ import type { StatusRow } from './model.ts';
 
 type Executor = Kysely<PoolTables> | PoolTransaction;
 
-/** One scan of these tenants' slots, however many ask; a row for each of them, in their order. */
+/**
+ * One scan of these tenants' slots, however many ask; a row for each of them, in their order. Grouped by state
+ * first: counting by ten filters works each row's state out ten times (5,000 slots: 15 ms instead of 4).
+ */
 export async function readStatuses(
   executor: Executor,
   tenantIds: readonly string[],
@@ -18,18 +21,20 @@ export async function readStatuses(
 ): Promise<StatusRow[]> {
   const { rows } = await sql<StatusRow>`
     with ${clockTable},
-    states as (
-      select slots.tenant_id, slots.wait_end_time, ${stateSql(clockTime)} as state,
-        ${availableTimeSql(clockTime, quarantineMs)} as available_time
+    states as materialized (
+      select slots.tenant_id, ${stateSql(clockTime)} as state, count(*)::integer as count,
+        min(slots.wait_end_time) as wait_end_time,
+        min(${availableTimeSql(clockTime, quarantineMs)}) as available_time
       from clock cross join slots
       where slots.tenant_id = any(${tenantIds}::uuid[])
+      group by 1, 2
     ),
     counts as (
-      select tenant_id, count(*)::integer as total, ${countOf(SessionState.FREE)} as free,
-        ${countOf(SessionState.LEASED)} as leased, ${countOf(SessionState.CLOSING)} as closing,
-        ${countOf(SessionState.QUARANTINED)} as quarantined, ${countOf(SessionState.FLOOD_WAIT)} as flood_wait,
-        ${countOf(SessionState.INVALID)} as invalid, ${countOf(SessionState.NEEDS_LOGIN)} as needs_login,
-        ${countOf(SessionState.FROZEN)} as frozen, ${countOf(SessionState.BANNED)} as banned,
+      select tenant_id, sum(count)::integer as total, ${sumOf(SessionState.FREE)} as free,
+        ${sumOf(SessionState.LEASED)} as leased, ${sumOf(SessionState.CLOSING)} as closing,
+        ${sumOf(SessionState.QUARANTINED)} as quarantined, ${sumOf(SessionState.FLOOD_WAIT)} as flood_wait,
+        ${sumOf(SessionState.INVALID)} as invalid, ${sumOf(SessionState.NEEDS_LOGIN)} as needs_login,
+        ${sumOf(SessionState.FROZEN)} as frozen, ${sumOf(SessionState.BANNED)} as banned,
         min(wait_end_time) filter (where state = ${sql.lit(SessionState.FLOOD_WAIT)}) as next_flood_wait_end_time,
         min(available_time) as next_available_time
       from states group by tenant_id
@@ -47,6 +52,10 @@ export async function readStatuses(
     left join counts using (tenant_id) left join queues using (tenant_id)
     order by place`.execute(executor);
   return rows;
+}
+
+function sumOf(state: SessionState): RawBuilder<number> {
+  return sql<number>`(sum(count) filter (where state = ${sql.lit(state)}))::integer`;
 }
 
 function countOf(state: SessionState): RawBuilder<number> {
