@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { median } from './statistics.ts';
 
 /** One line of the table. */
 export interface Line {
@@ -23,6 +24,23 @@ export interface Report {
   readonly seconds: number;
   readonly rounds: number;
   readonly lines: readonly Line[];
+}
+
+export function rateLine(name: string, rounds: readonly number[]): Line {
+  const value = median(rounds);
+  return { name, value, shown: `${Math.round(value)} pairs/s`, rounds };
+}
+
+/** Each round's ratio by itself, then their median: what slowed a whole round is not in it. */
+export function ratioLine(
+  name: string,
+  over: readonly number[],
+  under: readonly number[],
+  atLeast: number,
+): Line {
+  const rounds = over.map((value, index) => value / under[index]!);
+  const value = median(rounds);
+  return { name, value, shown: value.toFixed(3), target: { atLeast }, rounds };
 }
 
 export function isMet({ value, target }: Line): boolean | undefined {

@@ -39,21 +39,27 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
   const wantsNats = options.events === undefined ? natsMissing === undefined : options.events === 'nats';
   const nats = wantsNats ? await startNats() : undefined;
   const natsUrl = nats?.url;
+  const systems: System[] = [];
   return {
     options,
     events: nats ? 'nats' : 'postgresql',
     postgresVersion: await versionOf(postgres.url),
     serverUrl: postgres.url,
     natsUrl,
-    start: (changes = {}) =>
-      startSystem({
+    async start(changes = {}) {
+      const system = await startSystem({
         serverUrl: postgres.url,
         natsUrl,
         sessions: SESSIONS,
         profileFolder: options.profileFolder,
         ...changes,
-      }),
+      });
+      systems.push(system);
+      return system;
+    },
     async stop() {
+      // Those that a measurement that failed left behind.
+      for (const system of systems) await system.stop();
       await nats?.stop();
       await postgres.stop();
       await rm(folder, { recursive: true, force: true });

@@ -1,12 +1,5 @@
 import { Client, credentials, Metadata, type ClientDuplexStream } from '@grpc/grpc-js';
-import {
-  create,
-  fromBinary,
-  toBinary,
-  type DescMessage,
-  type MessageInitShape,
-  type MessageShape,
-} from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import type { LeaseProof } from '#gen/telegate/session_pool/v1/lease_pb.ts';
 import {
   AcquireLeaseRequestSchema,
@@ -146,7 +139,7 @@ function unexpected(result: ManageLeasesResponse['result']): Error {
 }
 
 function encode<D extends DescMessage>(schema: D, message: MessageInitShape<D>): Buffer {
-  const bytes = toBinary(schema, create(schema, message) as MessageShape<D>);
+  const bytes = toBinary(schema, create(schema, message));
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

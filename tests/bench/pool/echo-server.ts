@@ -7,7 +7,7 @@ import { Server, ServerCredentials, type sendUnaryData, type ServiceDefinition }
 const answers = JSON.parse(process.argv[2] ?? '{}') as Record<string, string>;
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-const definition: ServiceDefinition = {};
+const definition: Record<string, ServiceDefinition[string]> = {};
 const handlers: Record<string, (call: unknown, answer: sendUnaryData<Buffer>) => void> = {};
 for (const [path, base64] of Object.entries(answers)) {
   const bytes = Buffer.from(base64, 'base64');

@@ -68,6 +68,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     'serving',
   );
   const admin = `http://127.0.0.1:${String(program.said['admin_port'])}`;
+  const stopAll = async (): Promise<void> => {
+    await program.stop();
+    await lock?.end();
+    await sql.end();
+    await drop();
+  };
+  let stopped: Promise<void> | undefined;
   return {
     url,
     address: `127.0.0.1:${String(program.said['grpc_port'])}`,
@@ -83,12 +90,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       return rows[0]!.count;
     },
     letRelayWork: async () => lock?.end(),
-    async stop() {
-      await program.stop();
-      await lock?.end();
-      await sql.end();
-      await drop();
-    },
+    stop: () => (stopped ??= stopAll()),
   };
 }
 

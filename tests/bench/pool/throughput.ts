@@ -5,8 +5,7 @@ import {
   ReleaseLeaseRequestSchema,
 } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { Line } from '../report.ts';
-import { median } from '../statistics.ts';
+import { rateLine, ratioLine, type Line } from '../report.ts';
 import type { Bench } from './bench.ts';
 import { openClient, paths, type BenchClient, type Proof } from './client.ts';
 import { startEcho } from './echo.ts';
@@ -138,32 +137,16 @@ export async function measureThroughput(bench: Bench): Promise<Line[]> {
   await running.stop();
   await paused.stop();
 
-  const rate = (name: string, values: readonly number[]): Line => ({
-    name,
-    value: median(values),
-    shown: `${Math.round(median(values))} pairs/s`,
-    rounds: values,
-  });
-  const ratio = (name: string, over: number[], under: number[], atLeast: number): Line => {
-    const ratios = over.map((value, index) => value / under[index]!);
-    return {
-      name,
-      value: median(ratios),
-      shown: median(ratios).toFixed(3),
-      target: { atLeast },
-      rounds: ratios,
-    };
-  };
   return [
-    rate('bare echo: calls ÷ 2', seen.echo),
-    rate('unary, 64 in flight, relay running', seen.unary),
-    rate('unary, 64 in flight, relay paused', seen.unaryPaused),
-    rate('ManageLeases, 256 in flight, relay running', seen.manage),
-    rate('ManageLeases, 256 in flight, relay paused', seen.managePaused),
-    ratio('unary ÷ echo, relay running', seen.unary, seen.echo, 0.35),
-    ratio('unary ÷ echo, relay paused', seen.unaryPaused, seen.echo, 0.5),
-    ratio('ManageLeases ÷ unary, relay running', seen.manage, seen.unary, 2),
-    ratio('ManageLeases ÷ unary, relay paused', seen.managePaused, seen.unaryPaused, 3),
+    rateLine('bare echo: calls ÷ 2', seen.echo),
+    rateLine('unary, 64 in flight, relay running', seen.unary),
+    rateLine('unary, 64 in flight, relay paused', seen.unaryPaused),
+    rateLine('ManageLeases, 256 in flight, relay running', seen.manage),
+    rateLine('ManageLeases, 256 in flight, relay paused', seen.managePaused),
+    ratioLine('unary ÷ echo, relay running', seen.unary, seen.echo, 0.35),
+    ratioLine('unary ÷ echo, relay paused', seen.unaryPaused, seen.echo, 0.5),
+    ratioLine('ManageLeases ÷ unary, relay running', seen.manage, seen.unary, 2),
+    ratioLine('ManageLeases ÷ unary, relay paused', seen.managePaused, seen.unaryPaused, 3),
     {
       name: 'draining what the paused relay left',
       value: drainSeconds,
