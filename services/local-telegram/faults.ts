@@ -129,7 +129,7 @@ export class Faults {
     };
     if (this.#faults.length === 0) return result;
     this.#dropExpired();
-    for (const fault of [...this.#faults]) {
+    for (const fault of this.#faults) {
       const kind = fault.spec.fault.case;
       if (kind !== 'delay' && (result.strikes || result.wait || !kind || !CALL_FAULTS.has(kind))) continue;
       if (!meets(fault, target, true) || sparesPremium(fault, target) || !this.#passes(fault)) continue;

@@ -7,7 +7,8 @@ import { DATA_CENTER_IDS, DEFAULT_DATA_CENTER } from './data-centers.ts';
 import { listenDataCenter, type DataCenterServer } from './data-center.ts';
 import { pooledRandom } from './random.ts';
 import { Telegram } from './telegram.ts';
-import { emptyWorld, type WorldState } from './world/state.ts';
+import { emptyWorld } from './world/empty.ts';
+import type { WorldState } from './world/state.ts';
 
 export interface LocalTelegramOptions {
   host: string;

@@ -2,7 +2,7 @@ import { ChannelKind, ChannelRole } from '#gen/telegate/local_telegram/v1/world_
 import { DEFAULT_DATA_CENTER } from './data-centers.ts';
 import { createAccount } from './world/accounts.ts';
 import { createChannel, linkGroup, publish, setRole } from './world/channels.ts';
-import { contentOf, sendPrivate } from './world/private-chats.ts';
+import { contentOf, sendPrivate, type Draft } from './world/private-chats.ts';
 import type { World } from './world/world.ts';
 
 const PEOPLE = [
@@ -37,13 +37,6 @@ export function seedWorld(world: World): void {
     setRole(world, channel, person.id, ChannelRole.MEMBER);
     setRole(world, group, person.id, ChannelRole.MEMBER);
   }
-  const plain = (text: string) => ({
-    text,
-    entities: undefined,
-    media: undefined,
-    randomId: 0n,
-    replyTo: 0,
-  });
   for (const text of [
     'Welcome to the local Telegram.',
     'Comments are open under every post.',
@@ -62,4 +55,8 @@ export function seedWorld(world: World): void {
     threadId: 1,
   });
   sendPrivate(world, carol!, alice!, plain('Hello Alice, this is Carol.'));
+}
+
+function plain(text: string): Draft {
+  return { text, entities: undefined, media: undefined, randomId: 0n, replyTo: 0 };
 }

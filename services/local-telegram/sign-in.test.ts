@@ -7,6 +7,7 @@ import {
   startTestTelegram,
   type TestTelegram,
 } from '../../tests/support/local-telegram.ts';
+import type { Account } from './world/state.ts';
 
 let world: TestTelegram;
 
@@ -114,28 +115,36 @@ test('the account of another data centre is sent there, and an exported authoris
   expect(await errorOf(there.invoke(again))).toBe('AUTH_BYTES_INVALID');
 });
 
-test.each([undefined, 'secret'])(
-  'a QR token is accepted by another client (password: %s)',
-  async (password) => {
-    const account = world.account(password === undefined ? {} : { password });
-    const phone = await world.client(account);
-    const screen = await world.connected();
-    const updates: string[] = [];
-    screen.addEventHandler((update: Api.TypeUpdate) => void updates.push(update.className));
-    const exportToken = () =>
-      screen.invoke(new Api.auth.ExportLoginToken({ apiId: 1, apiHash: 'x', exceptIds: [] }));
-    const shown = (await exportToken()) as Api.auth.LoginToken;
-    expect(shown.className).toBe('auth.LoginToken');
-    await phone.invoke(new Api.auth.AcceptLoginToken({ token: shown.token }));
-    await vi.waitFor(() => expect(updates).toContain('UpdateLoginToken'));
-    if (password === undefined) {
-      const done = (await exportToken()) as Api.auth.LoginTokenSuccess;
-      expect(Number(((done.authorization as Api.auth.Authorization).user as Api.User).id)).toBe(account.id);
-    } else {
-      expect(await errorOf(exportToken())).toBe('SESSION_PASSWORD_NEEDED');
-      await provePassword(screen, password);
-    }
-    const [me] = await screen.invoke(new Api.users.GetUsers({ id: [new Api.InputUserSelf()] }));
-    expect(Number((me as Api.User).id)).toBe(account.id);
-  },
-);
+async function scanned(account: Account) {
+  const phone = await world.client(account);
+  const screen = await world.connected();
+  const updates: string[] = [];
+  screen.addEventHandler((update: Api.TypeUpdate) => void updates.push(update.className));
+  const exportToken = () =>
+    screen.invoke(new Api.auth.ExportLoginToken({ apiId: 1, apiHash: 'x', exceptIds: [] }));
+  const shown = (await exportToken()) as Api.auth.LoginToken;
+  await phone.invoke(new Api.auth.AcceptLoginToken({ token: shown.token }));
+  await vi.waitFor(() => expect(updates).toContain('UpdateLoginToken'));
+  return { screen, exportToken };
+}
+
+async function idOf(client: Awaited<ReturnType<TestTelegram['client']>>): Promise<number> {
+  const [me] = await client.invoke(new Api.users.GetUsers({ id: [new Api.InputUserSelf()] }));
+  return Number((me as Api.User).id);
+}
+
+test('a QR token is accepted by another client', async () => {
+  const account = world.account();
+  const { screen, exportToken } = await scanned(account);
+  const done = (await exportToken()) as Api.auth.LoginTokenSuccess;
+  expect(Number(((done.authorization as Api.auth.Authorization).user as Api.User).id)).toBe(account.id);
+  expect(await idOf(screen)).toBe(account.id);
+});
+
+test('after a QR token that was accepted the password is still asked for', async () => {
+  const account = world.account({ password: 'secret' });
+  const { screen, exportToken } = await scanned(account);
+  expect(await errorOf(exportToken())).toBe('SESSION_PASSWORD_NEEDED');
+  await provePassword(screen, 'secret');
+  expect(await idOf(screen)).toBe(account.id);
+});

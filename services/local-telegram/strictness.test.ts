@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 
 afterEach(() => {
-  for (const client of clients.splice(0)) client.close();
+  for (const one of clients.splice(0)) one.close();
 });
 
 afterAll(() => world.close());
@@ -57,6 +57,7 @@ test('message ids too old, too new or of another sender are refused', async () =
   const at = (seconds: number) => (BigInt(Math.floor(Date.now() / 1_000) + seconds) << 32n) | 4n;
   await expectBad(raw, raw.send(ping(), { id: at(-400) }), 16);
   await expectBad(raw, raw.send(ping(), { id: at(100) }), 17);
+  expect(raw.find('pong')).toBeUndefined();
 });
 
 test('sequence numbers that fall, jump ahead of a later message or have the wrong kind are refused', async () => {

@@ -10,6 +10,7 @@ import { Faults } from './faults.ts';
 import { FloodLimits } from './flood-limits.ts';
 import { Log } from './log.ts';
 import { Logins } from './logins.ts';
+import { KeyUses } from './session/key-uses.ts';
 import { MtSession } from './session/session.ts';
 import { encode } from './tl.ts';
 import type { Account, KeyRecord, WorldState } from './world/state.ts';
@@ -26,20 +27,10 @@ export interface TelegramSettings {
   callLogLimit: number;
 }
 
-/** Two connections of different MTProto sessions under one key, and which sent after the newer's first message. */
-interface Rivals {
-  older: Connection;
-  newer: Connection;
-  olderSent: boolean;
-  newerSent: boolean;
-}
-
 /** What runs under a key, beside what is kept of it. */
 interface LiveKey {
   sessions: Map<bigint, MtSession>;
-  /** Connections by the session they last spoke in. */
-  users: Map<Connection, bigint>;
-  rivals: Rivals[];
+  uses: KeyUses<Connection>;
 }
 
 const MOST_SESSIONS = 64;
@@ -238,30 +229,12 @@ export class Telegram {
     if (session.wantsUpdates) this.#listen(session);
   }
 
-  /**
-   * Notes a valid message. A key dies when two connections of different sessions both send after the newer one's
-   * first message, while both are open: an honest client that reconnects leaves the older one silent.
-   */
+  /** Notes a valid message; a key that it shows in two places is dead. */
   noteUse(key: KeyRecord, connection: Connection, sessionId: bigint): void {
-    const live = this.#liveKey(key);
-    const before = live.users.get(connection);
-    if (before === undefined || before !== sessionId) {
-      live.users.set(connection, sessionId);
-      live.rivals = live.rivals.filter(({ older, newer }) => older !== connection && newer !== connection);
-      for (const [older, olderSession] of live.users)
-        if (older !== connection && olderSession !== sessionId)
-          live.rivals.push({ older, newer: connection, olderSent: false, newerSent: false });
-      return;
-    }
-    if (live.rivals.length === 0) return;
-    for (const rivals of live.rivals) {
-      if (rivals.older === connection) rivals.olderSent = true;
-      if (rivals.newer === connection) rivals.newerSent = true;
-      if (!rivals.olderSent || !rivals.newerSent) continue;
-      live.rivals = [];
-      this.#duplicated(key, rivals);
-      return;
-    }
+    const both = this.#liveKey(key).uses.note(connection, sessionId);
+    // A key that is not logged in may serve several connections: there is nothing to lose by it.
+    if (both && key.authorization)
+      this.endAuthorization(key, AuthorizationEnd.DUPLICATED, [both.older, both.newer]);
   }
 
   connectionClosed(connection: Connection, keys: Iterable<KeyRecord>, sessions: Iterable<MtSession>): void {
@@ -270,12 +243,7 @@ export class Telegram {
       session.detach(connection);
       if (session.wire === undefined) this.#unlisten(session);
     }
-    for (const key of keys) {
-      const live = this.#live.get(key.id);
-      if (!live) continue;
-      live.users.delete(connection);
-      live.rivals = live.rivals.filter(({ older, newer }) => older !== connection && newer !== connection);
-    }
+    for (const key of keys) this.#live.get(key.id)?.uses.forget(connection);
   }
 
   /** Drops all that runs on the world that is being forgotten. */
@@ -333,23 +301,17 @@ export class Telegram {
     if (online?.delete(session) && online.size === 0) this.#online.delete(accountId!);
   }
 
-  #duplicated(key: KeyRecord, { older, newer }: Rivals): void {
-    // A key that is not logged in may serve several connections: there is nothing to lose by it.
-    if (!key.authorization) return;
-    this.endAuthorization(key, AuthorizationEnd.DUPLICATED, [older, newer]);
-  }
-
   #forgetSessions(key: KeyRecord): void {
     const live = this.#live.get(key.id);
     this.#live.delete(key.id);
     for (const session of live?.sessions.values() ?? []) this.#unlisten(session);
-    for (const connection of live?.users.keys() ?? []) connection.endSoon(ConnectionEnd.SERVER_CLOSED);
+    for (const connection of live?.uses.connections ?? []) connection.endSoon(ConnectionEnd.SERVER_CLOSED);
   }
 
   #liveKey(key: KeyRecord): LiveKey {
     let live = this.#live.get(key.id);
     if (!live) {
-      live = { sessions: new Map(), users: new Map(), rivals: [] };
+      live = { sessions: new Map(), uses: new KeyUses() };
       this.#live.set(key.id, live);
     }
     return live;

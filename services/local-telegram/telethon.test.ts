@@ -26,7 +26,7 @@ interface Line {
 }
 
 describe.skipIf(isMissing)(
-  isMissing ? `Telethon (skipped: ${python} has ${found}, not Telethon ${WANTED})` : 'Telethon',
+  `Telethon${isMissing ? ` (skipped: ${python} has ${found}, not Telethon ${WANTED})` : ''}`,
   () => {
     let world: TestTelegram;
 

@@ -94,5 +94,5 @@ function fakeIp(id: number): string {
 }
 
 export function igeOfLibrary(key: Buffer, iv: Buffer): { encryptIge(plain: Buffer): Buffer } {
-  return new IGE(key, iv) as { encryptIge(plain: Buffer): Buffer };
+  return new IGE(key, iv);
 }

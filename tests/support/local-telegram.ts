@@ -52,6 +52,15 @@ export async function startTestTelegram(options: Partial<LocalTelegramOptions> =
     await client.connect();
     return client;
   };
+  // The library drops a zero that a key begins with: one exchange in 256 fails in its hands.
+  const exchanged = async (plain: PlainOptions): Promise<PlainClient> => {
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      const client = plainClient(target, plain);
+      clients.push(client);
+      if (await client.connect()) return client;
+    }
+    throw new Error('no key exchange succeeded');
+  };
   const made: TestTelegram = {
     local,
     telegram,
@@ -66,12 +75,12 @@ export async function startTestTelegram(options: Partial<LocalTelegramOptions> =
         await resumedClient(target, { dataCenter: account.dataCenter, ...plain, authKey: key.key }),
       );
     },
-    connected: (plain = {}) => track(plainClient(target, plain)),
+    connected: (plain = {}) => exchanged(plain),
     async resumed(authKey, plain = {}) {
       return track(await resumedClient(target, { ...plain, authKey }));
     },
     async codeLogin(account, plain = {}) {
-      const client = await track(plainClient(target, { dataCenter: account.dataCenter, ...plain }));
+      const client = await exchanged({ dataCenter: account.dataCenter, ...plain });
       await signIn(made, client, account);
       return client;
     },

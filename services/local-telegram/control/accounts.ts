@@ -3,7 +3,7 @@ import type {
   CreateAccountRequestSchema,
   NewAccount as NewAccountMessage,
 } from '#gen/telegate/local_telegram/v1/local_telegram_service_pb.ts';
-import { LocalTelegramService } from '#gen/telegate/local_telegram/v1/local_telegram_service_pb.ts';
+import type { LocalTelegramService } from '#gen/telegate/local_telegram/v1/local_telegram_service_pb.ts';
 import { AccountState, type AccountSchema } from '#gen/telegate/local_telegram/v1/world_pb.ts';
 import { AlreadyExists, NotFound } from '#lib/rpc/errors.ts';
 import type { Handlers } from '#lib/rpc/implement.ts';

@@ -142,11 +142,9 @@ export function channelRoutes(
     },
     listMembers: async (request) => {
       const channel = channelById(telegram, request.channelId);
-      const order = (member: Member): number =>
-        member.role === ChannelRole.CREATOR ? 0 : member.role === ChannelRole.ADMIN ? 1 : 2;
       const all = [...channel.members.values()]
         .filter(({ role }) => isIn(role))
-        .toSorted((a, b) => order(a) - order(b) || a.joinTime - b.joinTime);
+        .toSorted((a, b) => rankOf(a) - rankOf(b) || a.joinTime - b.joinTime);
       const { shown, nextPageToken } = pageOf(`members/${channel.id}`, request, all);
       return { members: shown.map((one) => memberMessage(channel, one)), nextPageToken };
     },
@@ -162,7 +160,7 @@ function linkable(telegram: Telegram, channel: Channel, id: string): Channel | u
 }
 
 function rightsOf(wanted: AdminRights | undefined): Rights {
-  const none = {
+  const none: Rights = {
     postMessages: false,
     editMessages: false,
     deleteMessages: false,
@@ -173,8 +171,8 @@ function rightsOf(wanted: AdminRights | undefined): Rights {
     addAdmins: false,
   };
   if (!wanted) return { ...none, postMessages: true, editMessages: true, deleteMessages: true };
-  const { $typeName, $unknown, ...rights } = wanted;
-  return { ...none, ...rights };
+  for (const right of Object.keys(none) as (keyof Rights)[]) none[right] = wanted[right];
+  return none;
 }
 
 function channelMessage(channel: Channel): MessageInitShape<typeof ChannelSchema> {
@@ -202,4 +200,8 @@ function memberMessage(channel: Channel, member: Member): MessageInitShape<typeo
     ...(member.rights ? { adminRights: member.rights } : {}),
     joinTime: stampOf(isIn(member.role) ? member.joinTime : undefined),
   };
+}
+
+function rankOf({ role }: Member): number {
+  return role === ChannelRole.CREATOR ? 0 : role === ChannelRole.ADMIN ? 1 : 2;
 }

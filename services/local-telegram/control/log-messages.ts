@@ -106,8 +106,6 @@ export function eventMessage(sequence: number, entry: LogEntry): MessageInitShap
 }
 
 export function countersMessage({ counters, open }: Log): MessageInitShape<typeof CountersSchema> {
-  const asBigints = (map: Map<string, number>): { [name: string]: bigint } =>
-    Object.fromEntries([...map].map(([name, value]) => [name, BigInt(value)]));
   return {
     connectionsOpened: BigInt(counters.connectionsOpened),
     connectionsOpen: BigInt(open.size),
@@ -125,4 +123,8 @@ export function countersMessage({ counters, open }: Log): MessageInitShape<typeo
     messagesRefused: BigInt(counters.messagesRefused),
     faultsStruck: BigInt(counters.faultsStruck),
   };
+}
+
+function asBigints(map: Map<string, number>): { [name: string]: bigint } {
+  return Object.fromEntries([...map].map(([name, value]) => [name, BigInt(value)]));
 }

@@ -1,6 +1,5 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { LocalTelegramService } from '#gen/telegate/local_telegram/v1/local_telegram_service_pb.ts';
-import { ChannelKind, type MessageSchema, type Peer } from '#gen/telegate/local_telegram/v1/world_pb.ts';
+import { ChannelKind, type Peer } from '#gen/telegate/local_telegram/v1/world_pb.ts';
 import { NotFound } from '#lib/rpc/errors.ts';
 import type { Handlers } from '#lib/rpc/implement.ts';
 import { pushChannelReaction } from '../methods/reactions.ts';
@@ -23,21 +22,13 @@ import {
   rememberSent,
   sendPrivate,
 } from '../world/private-chats.ts';
-import { liveComments } from '../world/render.ts';
 import { mayDelete, mayEdit, mayReact, mayWrite } from '../world/rules.ts';
-import type {
-  Account,
-  Channel,
-  ChannelMessage,
-  Content,
-  PrivateMessage,
-  ScheduledMessage,
-} from '../world/state.ts';
-import { accountById, channelById, invalid, msOf, stamp, stampOf, textWithin } from './fields.ts';
+import type { Account, Channel, ChannelMessage, PrivateMessage } from '../world/state.ts';
+import { accountById, channelById, invalid, msOf, textWithin } from './fields.ts';
+import { channelMessage, privateMessage, scheduledMessage, type MessageInit } from './message-messages.ts';
 import { pageToken, readPage } from './paging.ts';
 
 type Calls = Handlers<typeof LocalTelegramService>;
-type MessageInit = MessageInitShape<typeof MessageSchema>;
 
 const LONGEST_TEXT = 4_096;
 const MOST_POSTS = 10_000;
@@ -289,67 +280,4 @@ function scheduledList(telegram: Telegram, chat: Account | Channel, accountId: s
   return owners.flatMap((owner) =>
     [...owner.scheduled.values()].filter((one) => one.chat === chatId).map((one) => scheduledMessage(one)),
   );
-}
-
-function peerInit(chat: number): MessageInit['peer'] {
-  return {
-    peer: chat > 0 ? { case: 'accountId', value: String(chat) } : { case: 'channelId', value: String(-chat) },
-  };
-}
-
-function contentFields(content: Content) {
-  const byEmoji = new Map<string, string[]>();
-  for (const { emoji, accountId } of content.reactions) {
-    const who = byEmoji.get(emoji);
-    if (who) who.push(String(accountId));
-    else byEmoji.set(emoji, [String(accountId)]);
-  }
-  return {
-    text: content.text,
-    sendTime: stamp(content.date),
-    editTime: stampOf(content.editDate),
-    randomId: content.randomId,
-    reactions: [...byEmoji]
-      .toSorted(([, a], [, b]) => b.length - a.length)
-      .map(([emoji, accountIds]) => ({ emoji, accountIds })),
-    mediaKind: content.media?.kind ?? '',
-    mediaSize: BigInt(content.media?.size ?? 0),
-  };
-}
-
-function privateMessage(message: PrivateMessage, owner: Account): MessageInit {
-  return {
-    peer: peerInit(message.chat),
-    messageId: message.id,
-    senderAccountId: String(message.out ? owner.id : message.chat),
-    replyToMessageId: message.replyTo,
-    deleted: message.deleted,
-    ...contentFields(message.content),
-  };
-}
-
-function channelMessage({ world }: Telegram, channel: Channel, message: ChannelMessage): MessageInit {
-  const root = message.threadId === 0 ? undefined : channel.messages[message.threadId - 1];
-  const group = message.discussionId === 0 ? undefined : world.state.channels.get(channel.linkedId);
-  return {
-    peer: peerInit(-channel.id),
-    messageId: message.id,
-    senderAccountId: message.isPost || message.copyOf ? '' : String(message.content.senderId),
-    replyToMessageId: message.replyTo,
-    commentOnPostId: root?.copyOf?.postId ?? 0,
-    viewCount: message.views,
-    commentCount: group ? liveComments(group, message.discussionId).length : 0,
-    deleted: message.deleted,
-    ...contentFields(message.content),
-  };
-}
-
-function scheduledMessage(message: ScheduledMessage): MessageInit {
-  return {
-    peer: peerInit(message.chat),
-    messageId: message.id,
-    senderAccountId: String(message.content.senderId),
-    ...contentFields(message.content),
-    scheduleTime: stamp(message.dueTime),
-  };
 }

@@ -8,14 +8,14 @@ export interface PageRequest {
 /** Where a page begins, behind what, and how long it may be. The list's name keeps tokens apart. */
 export function readPage(
   list: string,
-  { pageSize, pageToken }: PageRequest,
+  { pageSize, pageToken: token }: PageRequest,
   sizes: { usual: number; most: number } = { usual: 100, most: 1_000 },
 ): { after: number; size: number } {
   if (pageSize < 0 || pageSize > sizes.most)
     throw invalid('page_size', `must be 0 to ${sizes.most}; 0 means ${sizes.usual}`);
   const size = pageSize === 0 ? sizes.usual : pageSize;
-  if (pageToken === '') return { after: 0, size };
-  const [name, after] = Buffer.from(pageToken.slice(0, 200), 'base64url').toString('utf8').split(' ');
+  if (token === '') return { after: 0, size };
+  const [name, after] = Buffer.from(token.slice(0, 200), 'base64url').toString('utf8').split(' ');
   if (name !== list || !after || !/^\d{1,16}$/.test(after))
     throw invalid('page_token', 'is none of this list; send the next_page_token of an answer, or none');
   return { after: Number(after), size };

@@ -8,7 +8,7 @@ import { emptyCounters } from '../log.ts';
 import { seedWorld } from '../seed.ts';
 import type { Telegram } from '../telegram.ts';
 import { LAYER } from '../tl.ts';
-import { clearWorld } from '../world/state.ts';
+import { clearWorld } from '../world/empty.ts';
 import { invalid, stamp } from './fields.ts';
 
 type Calls = Handlers<typeof LocalTelegramService>;

@@ -76,7 +76,7 @@ function unpad(plain: Buffer): InnerData | undefined {
   const encrypted = plain.subarray(32);
   const temporaryKey = xor(plain.subarray(0, 32), sha256(encrypted));
   const opened = igeDecrypt(encrypted, temporaryKey, ZERO_IV);
-  const data = Buffer.from(opened.subarray(0, 192)).reverse();
+  const data = Buffer.from(opened.subarray(0, 192).toReversed());
   return sha256(temporaryKey, data).equals(opened.subarray(192)) ? { data } : undefined;
 }
 

@@ -23,7 +23,6 @@ export interface Challenge {
 }
 
 export async function makeVerifier(password: string, salt1: Buffer, salt2: Buffer): Promise<Verifier> {
-  const salted = (data: Buffer, salt: Buffer): Buffer => sha256(salt, data, salt);
   const first = salted(salted(Buffer.from(password, 'utf8'), salt1), salt2);
   const stretched = await promisify(pbkdf2)(first, salt1, ROUNDS, 64, 'sha512');
   return { salt1, salt2, value: power(BigInt(GENERATOR), toBigInt(salted(stretched, salt2))) };
@@ -54,4 +53,8 @@ export function provesPassword(
     sha256(fromBigInt(shared, 256)),
   );
   return timingSafeEqual(expected, answer.M1);
+}
+
+function salted(data: Buffer, salt: Buffer): Buffer {
+  return sha256(salt, data, salt);
 }

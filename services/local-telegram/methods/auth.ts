@@ -64,7 +64,7 @@ export const authMethods: readonly Method[] = [
     throw new RpcError('ENCRYPTED_MESSAGE_INVALID');
   }),
   method('auth.resetAuthorizations', {}, (_: object, { telegram, account, key, call }) => {
-    for (const other of [...telegram.keysOf(account.id)])
+    for (const other of telegram.keysOf(account.id))
       if (other !== key) telegram.endAuthorization(other, AuthorizationEnd.REVOKED);
     call.effect = true;
     return true;

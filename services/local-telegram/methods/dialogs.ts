@@ -6,7 +6,7 @@ import { mentionChannelMessage } from '../world/updates.ts';
 import { channelOf, seconds, type World } from '../world/world.ts';
 import { method, type Caller, type Method } from './method.ts';
 import { chatOf } from './peers.ts';
-import { stateTl } from './updates.ts';
+import { stateTl } from './state.ts';
 
 const MOST_AT_ONCE = 100;
 

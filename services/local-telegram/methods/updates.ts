@@ -1,14 +1,14 @@
 import type { TlObject } from '../codec/object.ts';
 import { RpcError } from '../rpc-error.ts';
 import { eventsAfter } from '../world/box.ts';
-import { unreadIn } from '../world/channels.ts';
 import { Mentions } from '../world/render.ts';
-import type { Account, BoxEvent, Channel } from '../world/state.ts';
+import type { BoxEvent, Channel } from '../world/state.ts';
 import { accountUpdateTl, channelUpdateTl } from '../world/updates.ts';
-import { channelOf, seconds, type World } from '../world/world.ts';
+import { channelOf, seconds } from '../world/world.ts';
 import { channelDialogTl } from './dialogs.ts';
 import { method, type Caller, type Method } from './method.ts';
 import { channelOfInput } from './peers.ts';
+import { stateTl } from './state.ts';
 
 const MOST_AT_ONCE = 100;
 
@@ -28,13 +28,6 @@ export const updateMethods: readonly Method[] = [
     (query, caller) => channelDifference(channelOfInput(query.channel, caller), query, caller),
   ),
 ];
-
-export function stateTl(world: World, account: Account, date: number, pts = account.box.pts): TlObject {
-  let unread = 0;
-  for (const dialog of account.dialogs.values()) unread += dialog.unread > 0 ? 1 : 0;
-  for (const id of account.channels) unread += unreadIn(channelOf(world, id), account.id) > 0 ? 1 : 0;
-  return { _: 'updates.state', pts, qts: 0, date, seq: 0, unread_count: unread };
-}
 
 function getDifference(query: Difference, caller: Caller): TlObject {
   const { world, account } = caller;

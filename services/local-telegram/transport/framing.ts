@@ -1,4 +1,4 @@
-import { Transport } from '#gen/telegate/local_telegram/v1/log_pb.ts';
+import type { Transport } from '#gen/telegate/local_telegram/v1/log_pb.ts';
 
 /** What the client sent breaks the framing; the connection can not go on. */
 export class FramingError extends Error {

@@ -14,7 +14,7 @@ export interface Obfuscation {
  * backwards for the other; what stands in them from byte 56 is encrypted by themselves.
  */
 export function openObfuscation(init: Buffer): Obfuscation {
-  const backwards = Buffer.from(init.subarray(8, 56)).reverse();
+  const backwards = Buffer.from(init.subarray(8, 56).toReversed());
   const incoming = createDecipheriv('aes-256-ctr', init.subarray(8, 40), init.subarray(40, 56));
   const outgoing = createCipheriv('aes-256-ctr', backwards.subarray(0, 32), backwards.subarray(32, 48));
   return { tag: incoming.update(init).readUInt32LE(56), incoming, outgoing };

@@ -65,7 +65,7 @@ test('the obfuscated transport hides every framing but the full one', () => {
         const init = randomBytes(64);
         init[0] = 0x11;
         init.writeUInt32LE(0x12345678, 4);
-        const backwards = Buffer.from(init.subarray(8, 56)).reverse();
+        const backwards = Buffer.from(init.subarray(8, 56).toReversed());
         const outgoing = createCipheriv('aes-256-ctr', init.subarray(8, 40), init.subarray(40, 56));
         const incoming = createDecipheriv(
           'aes-256-ctr',
@@ -95,11 +95,13 @@ test('arbitrary bytes are refused or waited for, never more', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 10 }), (chunks) => {
       const stream = new TransportStream(randomBytes);
+      let thrown: unknown;
       try {
         for (const chunk of chunks) stream.receive(Buffer.from(chunk));
       } catch (error) {
-        expect(error).toBeInstanceOf(FramingError);
+        thrown = error;
       }
+      expect(thrown === undefined || thrown instanceof FramingError).toBe(true);
     }),
     { numRuns: 300 },
   );

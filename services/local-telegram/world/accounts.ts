@@ -1,5 +1,6 @@
 import { AccountState } from '#gen/telegate/local_telegram/v1/world_pb.ts';
-import { emptyAccount, type Account } from './state.ts';
+import { emptyAccount } from './empty.ts';
+import type { Account } from './state.ts';
 import type { World } from './world.ts';
 
 export interface NewAccount {

@@ -2,16 +2,8 @@ import { ChannelKind, ChannelRole } from '#gen/telegate/local_telegram/v1/world_
 import { setUsername } from './accounts.ts';
 import { addEvent } from './box.ts';
 import { Mentions } from './render.ts';
-import {
-  emptyBox,
-  type Account,
-  type BoxEvent,
-  type Channel,
-  type ChannelMessage,
-  type Content,
-  type Member,
-  type Rights,
-} from './state.ts';
+import { emptyBox } from './empty.ts';
+import type { Account, BoxEvent, Channel, ChannelMessage, Content, Member, Rights } from './state.ts';
 import { pushChannel, updatesTl } from './updates.ts';
 import { accountOf, type World } from './world.ts';
 
