@@ -12,6 +12,7 @@ import { receive, type InboundPorts } from './session/inbound.ts';
 import { MessageIds } from './session/message-ids.ts';
 import { saltAt } from './session/salts.ts';
 import type { MtSession, Wire } from './session/session.ts';
+import { isContainer, type InnerMessage } from './session/wire.ts';
 import type { Telegram } from './telegram.ts';
 import { encode } from './tl.ts';
 import { FramingError } from './transport/framing.ts';
@@ -225,7 +226,7 @@ export class Connection implements Wire {
     this.#sessions.add(session);
     session.attach(this);
     telegram.sessionAttached(session);
-    if (isNew) this.#greet(session, message.id);
+    if (isNew) this.#greet(session, firstIdOf(message));
     receive(session, message, this.#ports(key));
   }
 
@@ -269,4 +270,10 @@ export class Connection implements Wire {
 
 function isDestroyed(key: KeyRecord): boolean {
   return key.authorization?.end === AuthorizationEnd.KEY_DESTROYED;
+}
+
+/** The lowest id that came: those within a container are below its own. */
+function firstIdOf({ id, body }: InnerMessage): bigint {
+  if (!isContainer(body)) return id;
+  return body.length >= 16 && body.readUInt32LE(4) > 0 ? body.readBigInt64LE(8) : id;
 }

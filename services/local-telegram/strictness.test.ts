@@ -67,7 +67,8 @@ test('sequence numbers that fall, jump ahead of a later message or have the wron
   await vi.waitFor(() => expect(raw.find('pong')).toBeDefined());
   await expectBad(raw, raw.send(ping(), { id: early, seqno: 7 }), 33);
   await expectBad(raw, raw.send(ping(), { id: late + 4n, seqno: 3 }), 32);
-  await expectBad(raw, raw.send({ _: 'msgs_ack', msg_ids: [] }, { id: late + 8n, seqno: 7 }), 34);
+  const empty = Buffer.from('dcf8f17300000000', 'hex');
+  await expectBad(raw, raw.send(empty, { id: late + 8n, seqno: 7 }), 34);
   await expectBad(raw, raw.send(getState, { id: late + 12n, seqno: 6 }), 35);
 });
 

@@ -21,9 +21,6 @@ const SERVICE = new Set([
   0x9299359f, 0xd1435160, 0x04deb57d, 0x276d3ec6, 0x809db6df,
 ]);
 
-/** These need no acknowledgement, so their number is even. */
-const NEVER_ACKNOWLEDGED = new Set(['msgs_ack', 'http_wait']);
-
 /** Takes one decrypted message through the checks of the protocol to what it asks for. */
 export function receive(
   session: MtSession,
@@ -64,9 +61,8 @@ function receiveContainer(session: MtSession, container: InnerMessage, ports: In
 function receiveOne(session: MtSession, message: InnerMessage, ports: InboundPorts): void {
   const service = serviceMessage(message.body);
   const isOdd = (message.seqno & 1) === 1;
-  if (service && NEVER_ACKNOWLEDGED.has(service._)) {
-    if (isOdd) return refuse(session, message, BAD.seqnoNotEven, ports);
-  } else if (!service && !isOdd) return refuse(session, message, BAD.seqnoNotOdd, ports);
+  // Clients number service messages either way, acknowledgements too, and Telegram takes both.
+  if (!service && !isOdd) return refuse(session, message, BAD.seqnoNotOdd, ports);
   const seen = session.received.check(message.id, message.seqno);
   if (seen.kind === 'refused') return refuse(session, message, seen.code, ports);
   if (seen.kind === 'repeated') return session.answerAgain(message.id);
