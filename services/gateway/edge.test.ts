@@ -1,4 +1,5 @@
 import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
 import { describe, expect, test, vi } from 'vitest';
 import { closing, collect } from '../../tests/support/echo/harness.ts';
 import { clientOf, ECHO, failure, reasonOf, setUp, untilAborted } from '../../tests/support/edge.ts';
@@ -86,5 +87,37 @@ describe('headers', () => {
     });
     expect([431, 'refused']).toContain(outcome);
     expect((await edge.call(`${ECHO}/Echo`)).status).toBe(200);
+  });
+});
+
+describe('a connection that tells what it speaks byte by byte', () => {
+  async function speak(pieces: readonly string[]): Promise<string> {
+    const edge = await setUp();
+    const socket = connect({ port: edge.port, host: '127.0.0.1', noDelay: true });
+    closing.push(() => void socket.destroy());
+    const first = new Promise<Buffer>((resolve) => socket.once('data', resolve));
+    for (const piece of pieces)
+      await new Promise<void>((resolve) => socket.write(piece, () => setImmediate(resolve)));
+    return (await first).toString('latin1');
+  }
+
+  test('HTTP/1.1, also with a method that begins as the preface of HTTP/2', async () => {
+    expect(
+      await speak(['P', 'O', 'ST /nothing HTTP/1.1\r\nhost: x\r\n', 'content-length: 0\r\n\r\n']),
+    ).toMatch(/^HTTP\/1\.1 404 /);
+    expect(await speak(['PRI', 'NT / HTTP/1.1\r\nhost: x\r\n\r\n'])).toMatch(/^HTTP\/1\.1 4/);
+  });
+
+  test('HTTP/2', async () => {
+    const settings = '\0\0\0\x04\0\0\0\0\0';
+    const answer = await speak(['PR', 'I * HTTP/2.0\r\n', '\r\nSM\r\n\r\n', settings]);
+    expect(answer.charCodeAt(3)).toBe(4);
+  });
+
+  test('nothing at all: it is closed', async () => {
+    const edge = await setUp({}, { limits: { headersTimeoutMs: 100 } });
+    const socket = connect({ port: edge.port, host: '127.0.0.1' });
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(socket.bytesRead).toBe(0);
   });
 });
