@@ -1,13 +1,15 @@
-"""Takes a session, opens its file with Telethon, and gives it back.
+"""Takes a session, opens its file with Telethon, prints who it is, and gives it back.
 
-    TELEGATE_URL=http://127.0.0.1:8080 TELEGATE_API_KEY=… SESSIONS_DIR=./sessions \
-    TELEGRAM_API_ID=… TELEGRAM_API_HASH=… python telethon_example.py
+    TELEGATE_URL=http://127.0.0.1:8080 TELEGATE_API_KEY=… TELEGRAM_API_ID=… TELEGRAM_API_HASH=… \\
+        python telethon_example.py --folder ./sessions
 
-Without Telethon, or without TELEGRAM_API_ID, it says what it would do and connects to nothing.
+Needs `pip install ./clients/python telethon`. With --dry-run it needs neither Telethon nor a network: it says what it
+would do.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import sys
@@ -16,52 +18,60 @@ from pathlib import Path
 import telegate
 
 
-def main() -> int:
-    pool = telegate.Pool(
-        os.environ.get("TELEGATE_URL", "http://127.0.0.1:8080"), os.environ.get("TELEGATE_API_KEY", "missing")
-    )
-    print(pool.status())
+async def who_is(file: Path, api_id: int, api_hash: str) -> str:
+    from telethon import TelegramClient
+
+    client = TelegramClient(str(file), api_id, api_hash)
+    # Not start(): that would ask on the terminal to log in when the session does not work any more.
+    await client.connect()
     try:
-        with pool.session(wait=True, timeout=60) as session:
-            file = Path(os.environ.get("SESSIONS_DIR", "."), session.session_name)
-            print(f"took {session!r} for {session.remaining:.0f} s; its file is {file}.session")
-            use(session, file)
-    except telegate.NoFreeSession as error:
-        print(f"none became free within a minute; {error.in_floodwait} wait out a flood wait")
+        me = await client.get_me()
+    finally:
+        await client.disconnect()
+    return "nobody: its login is over" if me is None else f"{me.first_name} (@{me.username}, id {me.id})"
+
+
+def run(folder: Path, timeout: float) -> int:
+    pool = telegate.Pool()
+    api_id, api_hash = int(os.environ["TELEGRAM_API_ID"]), os.environ["TELEGRAM_API_HASH"]
+    try:
+        with pool.session(wait=True, timeout=timeout) as session:
+            file = folder / f"{session.session_name}.session"
+            if not file.exists():
+                print(f"{file} is not there: --folder must be the folder that the pool has its sessions from")
+                return 1
+            print(f"session {session.session_name} is", asyncio.run(who_is(file, api_id, api_hash)))
+    except telegate.NoFreeSession as none:
+        print(f"no session became free within {timeout:g} s; {none.in_floodwait} are told by Telegram to wait")
         return 1
-    print("released")
+    except telegate.TelegateError as error:
+        print(error)
+        return 1
     return 0
 
 
-def use(session: telegate.Session, file: Path) -> None:
-    api_id, api_hash = os.environ.get("TELEGRAM_API_ID"), os.environ.get("TELEGRAM_API_HASH")
-    try:
-        from telethon import TelegramClient
-        from telethon.errors import AuthKeyUnregisteredError, FloodWaitError, UserDeactivatedBanError
-    except ImportError:
-        print("would connect with Telethon here: pip install telethon")
-        return
-    if not api_id or not api_hash:
-        print("would connect here: TELEGRAM_API_ID and TELEGRAM_API_HASH are not set")
-        return
+def explain(folder: Path, timeout: float) -> int:
+    gateway = os.environ.get("TELEGATE_URL", "the gateway that TELEGATE_URL names")
+    print(f"would take a free session from {gateway}, waiting up to {timeout:g} s for one;")
+    print(f"would open {folder / '<session_name>.session'} with Telethon, and print whose it is;")
+    print("would give the session back.")
+    return 0
 
-    async def greet() -> None:
-        client = TelegramClient(str(file), int(api_id), api_hash)
-        await client.connect()
-        try:
-            me = await client.get_me()
-            print("logged in as", me.username or me.id if me else "nobody")
-            session.check()
-        finally:
-            await client.disconnect()
 
-    try:
-        asyncio.run(greet())
-    except FloodWaitError as error:
-        print(f"Telegram says wait {error.seconds} s")
-    except (AuthKeyUnregisteredError, UserDeactivatedBanError) as error:
-        print(f"the session is of no use any more: {error}")
-        session.invalidate()
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Prints who a session of the pool is.")
+    parser.add_argument("--folder", type=Path, default=Path("."), help="where the session files are")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for a session")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    arguments = parser.parse_args()
+    if arguments.dry_run:
+        return explain(arguments.folder, arguments.timeout)
+    needed = ("TELEGATE_URL", "TELEGATE_API_KEY", "TELEGRAM_API_ID", "TELEGRAM_API_HASH")
+    missing = [name for name in needed if not os.environ.get(name)]
+    if missing:
+        print(f"set {', '.join(missing)} (or look first: --dry-run)", file=sys.stderr)
+        return 2
+    return run(arguments.folder, arguments.timeout)
 
 
 if __name__ == "__main__":

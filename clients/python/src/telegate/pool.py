@@ -12,12 +12,13 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Callable, Iterator, Mapping, Optional
+from typing import Callable, Iterator, Mapping, Optional, TypeVar
 
 from ._http import Answer, Transport
 from .errors import LeaseOver, NoFreeSession, PoolUnavailable, TelegateError
 
 _log = logging.getLogger("telegate")
+_Read = TypeVar("_Read")
 
 #: The longest sleep between two looks at the pool: most sessions are released long before their time is over.
 _LONGEST_WAIT = 60.0
@@ -65,9 +66,9 @@ class Session:
 
     def __init__(self, pool: Pool, answer: Answer, asked_at: float) -> None:
         #: The number to name it by in `invalidate`.
-        self.session_id: int = answer.body["session_id"]
+        self.session_id: int = int(answer.body["session_id"])
         #: The name of its file, without `.session`.
-        self.session_name: str = answer.body["session_name"]
+        self.session_name: str = str(answer.body["session_name"])
         #: Names this taking of it: a release with it frees nothing that was taken later. Empty if none was given.
         self.lease_id: str = answer.headers.get("x-lease-id", "")
         #: Seconds that it was taken for; infinite when the gateway does not say. They can not be prolonged.
@@ -157,53 +158,56 @@ class Pool:
         give_up_at = math.inf if timeout is None else now() + timeout
         retries = _Retries(self._timing, self._retry_for)
         looks = 0
-        key, asked_at = _new_key(), now()
-        may_be_taken = False
+        key, asked_at, is_unsure = _new_key(), now(), False
         try:
             while True:
-                if not may_be_taken:
+                if not is_unsure:
                     key, asked_at = _new_key(), now()
-                may_be_taken = True
+                # Whether a session may have been taken with this key; so it is while a request is on its way.
+                was_unsure, is_unsure = is_unsure, True
+                reason: TelegateError
                 try:
                     session = self._take(key, asked_at, max(_SHORTEST_CALL, give_up_at - now()))
-                    if session.remaining > session.ttl / 2:
-                        may_be_taken = False
+                    is_stale = session.remaining < session.ttl / 2
+                    if is_stale:
+                        # A repeat brought it so late that too little of its time is left to work with, if any.
+                        session.release()
+                    is_unsure = False
+                    if not is_stale:
                         return session
-                    # The lost answer is that old: too little of its time is left to work with, if any.
-                    session.release()
-                    may_be_taken = False
                     continue
                 except NoFreeSession as none:
-                    may_be_taken = False
+                    is_unsure = was_unsure
                     if not wait:
                         raise
                     looks += 1
                     seconds = _doubled(_FIRST_LOOK, _LONGEST_LOOK, looks)
                     if none.next_release_in is not None:
-                        seconds = min(none.next_release_in, _LONGEST_WAIT)
+                        seconds = min(max(none.next_release_in, _FIRST_PAUSE), _LONGEST_WAIT)
                     retries = _Retries(self._timing, self._retry_for)
-                    reason: TelegateError = none
+                    reason = none
                 except PoolUnavailable as failure:
-                    may_be_taken = may_be_taken and (failure.uncertain or now() > asked_at + self._call_timeout)
-                    # The gateway lives, and says that it is the pool behind it that must be waited for.
-                    is_told_to_wait = wait and failure.status == 503
-                    seconds = retries.pause(failure, is_patient=is_told_to_wait)
+                    is_unsure = was_unsure or failure.uncertain
+                    # With a 503 the gateway lives, and says that what is behind it must be waited for.
+                    seconds = retries.pause(failure, is_patient=wait and failure.status == 503)
                     reason = failure
+                except TelegateError as refusal:
+                    is_unsure = was_unsure or refusal.uncertain
+                    raise
                 left = give_up_at - now()
                 if left <= 0:
                     raise reason
-                self._timing.sleep(min(seconds * self._timing.jitter(), left))
+                seconds = min(seconds * self._timing.jitter(), left)
+                _log.info("asking again in %.1f s: %s", seconds, reason)
+                self._timing.sleep(seconds)
         except BaseException:
-            if may_be_taken:
+            if is_unsure:
                 self._give_back_unseen(key, asked_at)
             raise
 
     def status(self) -> PoolStatus:
         """Counts the sessions. It is of the moment: to get one, ask for one."""
-        body = self._repeat("GET", "/status").body
-        text = body["next_available"]
-        at = None if text is None else datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
-        return PoolStatus(body["total"], body["free"], body["in_use"], body["in_floodwait"], at)
+        return _understood(self._repeat("GET", "/status"), _pool_status)
 
     def invalidate(self, session_id: int) -> None:
         """Takes a session out of the pool until it is restored by hand (`telegate sessions restore`).
@@ -219,8 +223,7 @@ class Pool:
 
         :param timeout: seconds that it may take; a folder of thousands of new files takes some.
         """
-        details = self._repeat("POST", "/sync", timeout=timeout).body["details"]
-        return SyncResult(details["new_sessions"], details["removed_sessions"], details["total_sessions"])
+        return _understood(self._repeat("POST", "/sync", timeout=timeout), _sync_result)
 
     def close(self) -> None:
         """Closes idle connections. Sessions that are taken stay taken, and the pool may be used again."""
@@ -232,7 +235,7 @@ class Pool:
     def _take(self, key: str, asked_at: float, timeout: float) -> Session:
         timeout = min(timeout, self._call_timeout)
         answer = self._transport.call("GET", "/session", timeout, headers={"Idempotency-Key": key})
-        return Session(self, answer, asked_at)
+        return _understood(answer, lambda taken: Session(self, taken, asked_at))
 
     def _give_back_unseen(self, key: str, asked_at: float) -> None:
         try:
@@ -296,6 +299,26 @@ class _Retries:
         return seconds
 
 
+def _pool_status(answer: Answer) -> PoolStatus:
+    body = answer.body
+    text = body["next_available"]
+    at = None if text is None else datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
+    return PoolStatus(body["total"], body["free"], body["in_use"], body["in_floodwait"], at)
+
+
+def _sync_result(answer: Answer) -> SyncResult:
+    details = answer.body["details"]
+    return SyncResult(details["new_sessions"], details["removed_sessions"], details["total_sessions"])
+
+
+def _understood(answer: Answer, read: Callable[[Answer], _Read]) -> _Read:
+    try:
+        return read(answer)
+    except (KeyError, TypeError, ValueError) as error:
+        said = "the answer is none of TeleGate's gateway: check the URL"
+        raise TelegateError(said, status=200, uncertain=True) from error
+
+
 def _doubled(first: float, longest: float, times: int) -> float:
     return min(first * 2 ** min(times - 1, 16), longest)
 
@@ -304,7 +327,7 @@ def _new_key() -> str:
     return str(uuid.uuid4())
 
 
-def _given(value: Optional[str], name: str, variable: str) -> Any:
+def _given(value: Optional[str], name: str, variable: str) -> str:
     found = os.environ.get(variable, "") if value is None else value
     if not found:
         raise ValueError(f"{name} is missing: give it, or set {variable}")
