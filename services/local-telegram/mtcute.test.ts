@@ -63,7 +63,10 @@ describe.skipIf(isMissing)(`mtcute${isMissing ? ` (skipped: ${reason})` : ''}`, 
       apiHash: 'local',
       settings: { _: 'codeSettings' },
     });
-    expect(sent).toMatchObject({ _: 'auth.sentCode', phoneCodeHash: world.telegram.logins.code(phone)!.hash });
+    expect(sent).toMatchObject({
+      _: 'auth.sentCode',
+      phoneCodeHash: world.telegram.logins.code(phone)!.hash,
+    });
     await expect(
       client.call({
         _: 'auth.signIn',

@@ -36,7 +36,11 @@ export async function startControl(
     log: createLogger({ service: 'local-telegram', level: 'error' }),
   });
   const address = `127.0.0.1:${server.port}`;
-  const control = connect(LocalTelegramService, { address, defaultDeadlineMs: 10_000, ...(apiKey ? { apiKey } : {}) });
+  const control = connect(LocalTelegramService, {
+    address,
+    defaultDeadlineMs: 10_000,
+    ...(apiKey ? { apiKey } : {}),
+  });
   return {
     control,
     address,
