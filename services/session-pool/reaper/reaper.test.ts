@@ -201,6 +201,27 @@ describe('flood waits', () => {
     expect(events.map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n, 4n, 5n, 6n]);
   });
 
+  test('whose session somebody is at work on hold nothing up, and end later', async () => {
+    await addSessions(pool, tenant, 2);
+    const [busy, other] = [await grant(), await grant()];
+    for (const lease of [busy, other])
+      await reportFloodWait(pool, { lease: held(lease), method: '', peer: '', durationMs: 30_000 });
+    await sql`update flood_waits set end_time = clock_timestamp()`.execute(pool.database.kysely);
+    const left = async () => {
+      const { rows } = await sql<{ session_id: bigint }>`select session_id from flood_waits`.execute(
+        pool.database.kysely,
+      );
+      return rows.map((row) => row.session_id);
+    };
+    const working = await pool.database.kysely.startTransaction().execute();
+    await sql`select from slots where session_id = ${busy.session_id} for update`.execute(working);
+    expect(await sweepFloodWaits(pool, 100)).toEqual([tenant]);
+    expect(await left()).toEqual([busy.session_id]);
+    await working.commit().execute();
+    await sweepFloodWaits(pool, 100);
+    expect(await left()).toEqual([]);
+  });
+
   test('of a method leave the session grantable, unless they last over an hour', async () => {
     await addSessions(pool, tenant, 2);
     const short = await grant();

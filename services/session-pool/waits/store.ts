@@ -97,11 +97,12 @@ export async function sweepFloodWaits(pool: Pool, limit: number): Promise<string
       select distinct session_id from (
         select session_id from flood_waits where end_time <= clock_timestamp() order by end_time limit ${limit}
       ) as oldest`.execute(trx);
-    // The slot before its waits, as a report locks them.
-    const slots = await lockSlots(
-      trx,
-      candidates.map((wait) => wait.session_id),
-    );
+    // The slot before its waits, as a report locks them; one that somebody is at work on has its turn later, so
+    // that it does not keep the reaper, which comes round with this, from everybody's leases.
+    const { rows: slots } = await sql<{ session_id: bigint; tenant_id: string }>`
+      select session_id, tenant_id from slots
+      where session_id = any(${candidates.map((wait) => wait.session_id)}::bigint[])
+      order by session_id for update skip locked`.execute(trx);
     const { rows: over } = await sql<{ session_id: bigint; method: string; peer: string }>`
       delete from flood_waits
       where session_id = any(${slots.map((slot) => slot.session_id)}::bigint[])
