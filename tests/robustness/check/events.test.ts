@@ -108,6 +108,6 @@ test('I11: how long throughput took to come back', () => {
 
 test('I11: a replica that does not come back', () => {
   const story = paced(0, 0);
-  story.fault({ t: 1_000, lifted: 2_000, returned: 42_000, down: ['replica-0'] });
+  story.fault({ t: 1_000, lifted: 2_000, returned: 72_000, down: ['replica-0'] });
   expect(checkRecovery(story.timeline()).violations).toHaveLength(1);
 });
