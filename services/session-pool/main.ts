@@ -9,7 +9,7 @@ import { openDatabase } from '#lib/postgres/database.ts';
 import { waitForMigrations } from '#lib/postgres/migrate.ts';
 import { serve } from '#lib/rpc/server.ts';
 import { readTls } from '#lib/rpc/tls.ts';
-import { startAdminServer } from '#lib/telemetry/admin.ts';
+import { startAdminServer, type Readiness } from '#lib/telemetry/admin.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { fields } from './config.ts';
@@ -25,6 +25,9 @@ import { createSync, type Sync } from './sync/sync.ts';
 import type { PoolTables } from './tables.ts';
 
 const SCHEMA = 'session_pool';
+
+/** Passes of the reaper that fail for so long mean that nothing can be leased here. */
+const UNREACHABLE_MS = 5_000;
 const MIGRATIONS = new URL('./migrations', import.meta.url).pathname;
 
 await runProcess({
@@ -37,6 +40,10 @@ await runProcess({
   main,
 });
 
+function starting(): Readiness {
+  return { ok: false, waitingFor: ['database', 'migrations'] };
+}
+
 /** Opened in this order, closed in the reverse. */
 async function main(scope: Scope<typeof fields>): Promise<void> {
   const { config, clock, log, env, onStop } = scope;
@@ -44,11 +51,11 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   const telemetry = startTelemetry({ service: scope.name, version: packageJson.version, env, log });
   onStop('telemetry', () => telemetry.shutdown());
 
-  let serving = false;
+  let readiness = starting;
   const admin = await startAdminServer({
     host: config.listenHost,
     port: config.adminPort,
-    ready: () => (serving ? { ok: true } : { ok: false, waitingFor: ['database', 'migrations'] }),
+    ready: () => readiness(),
     log,
   });
   onStop('admin server', () => admin.close());
@@ -88,7 +95,11 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     masterKeys: config.masterKey,
     clock,
     log,
-    settings: { quarantineMs: config.quarantine, queueLimit: config.queueLimit },
+    settings: {
+      quarantineMs: config.quarantine,
+      queueLimit: config.queueLimit,
+      shutdownGraceMs: config.shutdownGrace,
+    },
     replicaId: randomUUIDv7(),
     wakeRelay: () => relay.wake(),
     wakeQueue: (tenantIds) => queue.wake(tenantIds),
@@ -118,10 +129,11 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     clock,
   });
   onStop('gRPC server', () => server.drain(config.shutdownGrace), config.shutdownGrace + 5_000);
-  serving = true;
+  readiness = () =>
+    reaper.silentMs() < UNREACHABLE_MS ? { ok: true } : { ok: false, waitingFor: ['database'] };
   server.setServing(true);
   onStop('readiness', () => {
-    serving = false;
+    readiness = () => ({ ok: false, waitingFor: ['the end of this process'] });
   });
   log.info(
     { kind: 'serving', grpc_port: server.port, admin_port: admin.port },

@@ -23,6 +23,8 @@ export interface PoolSettings {
   readonly quarantineMs: number;
   /** How many acquires of one tenant may wait. */
   readonly queueLimit: number;
+  /** How long open calls and streams may go on when this replica stops. */
+  readonly shutdownGraceMs: number;
 }
 
 /** How long a process may hold a session's socket from its last renewal. */

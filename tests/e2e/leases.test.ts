@@ -31,7 +31,7 @@ import {
 
 let mesh: PoolMesh;
 beforeAll(async () => {
-  mesh = await startPoolMesh({ replicas: 2 });
+  mesh = await startPoolMesh({ replicas: 2, env: { POOL_QUEUE_LIMIT: '2000' } });
 });
 afterAll(() => mesh.stop());
 
@@ -303,6 +303,24 @@ describe('ManageLeases', () => {
     expect((await client.listLeases({})).leases.map(({ leaseId }) => leaseId)).toEqual([leases[2]!.leaseId]);
   });
 
+  test('a worker that waits for more sessions than are worked on at once still renews those it has', async () => {
+    const { client } = await tenantWithSessions(mesh, 1);
+    const worker = manage(client);
+    const acquired = await worker.ask({ case: 'acquire', value: { ttl: durationFromMs(60_000) } });
+    if (acquired.case !== 'acquired') throw new Error('not acquired');
+    for (let index = 0; index < 1_100; index += 1)
+      await worker.stream.send({
+        id: `waits ${index}`,
+        action: { case: 'acquire', value: { wait: durationFromMs(60_000) } },
+      });
+    expect(await worker.ask({ case: 'renew', value: { leases: [proofOf(acquired.value)] } })).toMatchObject({
+      case: 'renewed',
+      value: { lost: [] },
+    });
+    worker.stream.cancel();
+    await expect(worker.listening).rejects.toMatchObject({ reason: ErrorReason.CANCELLED });
+  });
+
   test('a message without id or action is a fault of its own', async () => {
     const { client } = await tenantWithSessions(mesh, 1);
     const worker = manage(client);
@@ -335,6 +353,24 @@ describe('a replica that stops', () => {
       await again.hear('granted');
       again.stream.cancel();
     }
+  });
+});
+
+describe('/readyz', () => {
+  test('says so when the database is gone', async () => {
+    const alone = await startPoolMesh();
+    onTestFinished(() => alone.stop());
+    const ready = () => fetch(`${alone.replicas[0]!.admin}/readyz`);
+    expect((await ready()).status).toBe(200);
+    await alone.database.drop();
+    await vi.waitFor(
+      async () => {
+        const answer = await ready();
+        expect(answer.status).toBe(503);
+        expect(await answer.text()).toContain('database');
+      },
+      { timeout: 20_000, interval: 250 },
+    );
   });
 });
 

@@ -42,7 +42,7 @@ export async function createTestPool(settings: Partial<PoolSettings> = {}): Prom
     masterKeys: { current: 1, keys: new Map([[1, randomBytes(32)]]) },
     clock: systemClock,
     log: silent,
-    settings: { quarantineMs: 120_000, queueLimit: 1_000, ...settings },
+    settings: { quarantineMs: 120_000, queueLimit: 1_000, shutdownGraceMs: 10_000, ...settings },
     replicaId,
     woken,
     wakeRelay: () => undefined,

@@ -26,7 +26,8 @@ export function permit(
   const wantedTenant = call.metadata.get('x-tenant-id');
   if (wantedTenant === undefined || wantedTenant === authenticated.principal.tenantId) return authenticated;
   const principal = crossTenants(authenticated.principal, wantedTenant);
-  log.info(
+  // A warning, so that it is written at every level that a deployment may run at.
+  log.warn(
     {
       kind: 'audit',
       action: 'tenant_crossed',

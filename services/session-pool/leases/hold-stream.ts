@@ -33,7 +33,7 @@ export function holdLease(pool: Pool, leasing: Leasing, hub: NoticeHub): HoldLea
       tell(out, { event: noticeMessage(notice) });
       if (notice.kind === 'lost') over.resolve();
     });
-    const stopListening = ctx.onGoAway(() => tell(out, { event: goAwayMessage(pool.clock) }));
+    const stopListening = ctx.onGoAway(() => tell(out, { event: goAwayMessage(pool) }));
     try {
       await out.send({ event: { case: 'granted', value: granted } });
       await Promise.race([listenTo(messages, leasing, out, held, unsubscribe), over.promise]);

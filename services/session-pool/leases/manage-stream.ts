@@ -5,6 +5,7 @@ import {
   LeaseLossReason,
   LeaseLostSchema,
   LeaseProofSchema,
+  type Lease,
 } from '#gen/telegate/session_pool/v1/lease_pb.ts';
 import {
   LeaseRenewalsSchema,
@@ -23,7 +24,7 @@ import { text, throwIfAny } from '../validate.ts';
 import { readFloodWaitReport } from '../waits/requests.ts';
 import { reportFloodWait } from '../waits/store.ts';
 import type { Leasing } from './leasing.ts';
-import { readLeaseId } from './model.ts';
+import { readLeaseId, type LeaseRequest } from './model.ts';
 import type { HeldLease } from './renew.ts';
 import { readAcquire, readHeldLease } from './requests.ts';
 import { goAwayMessage, inTurn, noticeMessage, queuedMessage, renewedMessage, tell } from './stream.ts';
@@ -32,7 +33,10 @@ type ManageLeases = Handlers<typeof SessionPoolService>['manageLeases'];
 type Out = Pick<OutStream<(typeof SessionPoolService)['method']['manageLeases']['output']>, 'send'>;
 type Result = ManageLeasesResponse['result'];
 
-/** Messages of one stream that are worked on at once; later ones wait on the wire. */
+/**
+ * Messages of one stream that are worked on at once; later ones wait on the wire. Acquires that wait in the queue
+ * do not count: a worker that waits for many sessions must still be able to renew those it has.
+ */
 const AT_ONCE = 1_024;
 const LEASES_A_RENEWAL = 1_000;
 
@@ -41,10 +45,10 @@ export function manageLeases(pool: Pool, leasing: Leasing, hub: NoticeHub): Mana
   return async (incoming, stream, ctx) => {
     const out = inTurn(stream);
     const worker = new Worker(pool, leasing, hub, out, ctx);
-    const stopListening = ctx.onGoAway(() => tell(out, { result: goAwayMessage(pool.clock) }));
+    const stopListening = ctx.onGoAway(() => tell(out, { result: goAwayMessage(pool) }));
     try {
       for await (const message of incoming) {
-        if (worker.busy >= AT_ONCE) await worker.oneDone();
+        await worker.room();
         worker.work(message);
       }
       await worker.allDone();
@@ -64,6 +68,8 @@ class Worker {
   readonly #ctx: CallContext;
   readonly #subscriptions = new Map<string, () => void>();
   readonly #running = new Set<Promise<void>>();
+  #queued = 0;
+  #change = Promise.withResolvers<void>();
 
   constructor(pool: Pool, leasing: Leasing, hub: NoticeHub, out: Out, ctx: CallContext) {
     this.#pool = pool;
@@ -73,12 +79,9 @@ class Worker {
     this.#ctx = ctx;
   }
 
-  get busy(): number {
-    return this.#running.size;
-  }
-
-  async oneDone(): Promise<void> {
-    await Promise.race(this.#running);
+  /** Resolves when there is room for one more message. */
+  async room(): Promise<void> {
+    while (this.#running.size - this.#queued >= AT_ONCE) await this.#change.promise;
   }
 
   async allDone(): Promise<void> {
@@ -102,8 +105,16 @@ class Worker {
       // The answer counts as work until the wire has room for it: a worker that does not read is read no more.
       .then((result) => this.#out.send({ id, result }))
       .catch(() => undefined)
-      .finally(() => this.#running.delete(done));
+      .finally(() => {
+        this.#running.delete(done);
+        this.#changed();
+      });
     this.#running.add(done);
+  }
+
+  #changed(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers<void>();
   }
 
   async #resultOf({ id, action }: ManageLeasesRequest): Promise<Result> {
@@ -114,14 +125,7 @@ class Worker {
     switch (action.case) {
       case 'acquire': {
         const { request, waitMs } = readAcquire(action.value, principal);
-        const lease = await this.#leasing.acquire(request, {
-          waitMs,
-          signal: this.#ctx.signal,
-          onQueued: (position, estimateMs) =>
-            tell(this.#out, { id, result: { case: 'queued', value: queuedMessage(position, estimateMs) } }),
-        });
-        this.#subscribe(lease.leaseId);
-        return { case: 'acquired', value: lease };
+        return { case: 'acquired', value: await this.#acquire(id, request, waitMs) };
       }
       case 'renew':
         return { case: 'renewed', value: await this.#renew(action.value) };
@@ -153,6 +157,28 @@ class Worker {
     } catch (error) {
       if (wasSubscribed) this.#subscribe(held.leaseId);
       throw error;
+    }
+  }
+
+  async #acquire(id: string, request: LeaseRequest, waitMs: number): Promise<Lease> {
+    let isQueued = false;
+    try {
+      const lease = await this.#leasing.acquire(request, {
+        waitMs,
+        signal: this.#ctx.signal,
+        onQueued: (position, estimateMs) => {
+          if (!isQueued) {
+            isQueued = true;
+            this.#queued += 1;
+            this.#changed();
+          }
+          tell(this.#out, { id, result: { case: 'queued', value: queuedMessage(position, estimateMs) } });
+        },
+      });
+      this.#subscribe(lease.leaseId);
+      return lease;
+    } finally {
+      if (isQueued) this.#queued -= 1;
     }
   }
 

@@ -10,13 +10,10 @@ import {
   type LeaseQueued,
   type LeaseRenewed,
 } from '#gen/telegate/session_pool/v1/lease_pb.ts';
-import type { Clock } from '#lib/lifecycle/clock.ts';
 import type { OutStream } from '#lib/rpc/streams.ts';
 import type { LeaseNotice } from '../notices/hub.ts';
+import type { Pool } from '../pool.ts';
 import type { Renewal } from './renew.ts';
-
-/** How long after go_away this replica closes its streams at the latest: the usual SHUTDOWN_GRACE. */
-const GO_AWAY_MS = 10_000;
 
 /** Sends what nobody waits for. A stream that is over has told its handler so by its signal. */
 export function tell<O extends DescMessage>(
@@ -75,8 +72,9 @@ export function noticeMessage(notice: LeaseNotice) {
   }
 }
 
-export function goAwayMessage(clock: Clock) {
-  const deadline = timestampFromMs(clock.now() + GO_AWAY_MS);
+/** This replica closes its streams when its calls have had SHUTDOWN_GRACE to finish. */
+export function goAwayMessage({ clock, settings }: Pool) {
+  const deadline = timestampFromMs(clock.now() + settings.shutdownGraceMs);
   return { case: 'goAway' as const, value: create(GoAwaySchema, { deadline }) };
 }
 

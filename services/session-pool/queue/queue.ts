@@ -1,7 +1,7 @@
 import { transaction } from '#lib/postgres/transaction.ts';
 import type { AcquireOutcome } from '../leases/acquire.ts';
 import { releaseLeases } from '../leases/release.ts';
-import type { LeaseRequest } from '../leases/model.ts';
+import { selectorKey, type LeaseRequest } from '../leases/model.ts';
 import type { Pool } from '../pool.ts';
 import { withReplayRetry } from '../replay.ts';
 import { outcomeFromRow } from './model.ts';
@@ -11,7 +11,7 @@ import {
   fetchResults,
   leaveQueue,
   lockQueue,
-  readEstimate,
+  readEstimates,
   readPositions,
   readPresent,
   serveTenant,
@@ -45,6 +45,11 @@ interface Waiter {
   outcome?: AcquireOutcome;
   onQueued?: Waiting['onQueued'];
   position: number;
+}
+
+/** Equal for requests that compete for the same sessions. */
+function wishOf({ tenantId, selector }: LeaseRequest): string {
+  return `${tenantId} ${selectorKey(selector)}`;
 }
 
 export function createQueue(pool: Pool): Queue {
@@ -83,14 +88,54 @@ export function createQueue(pool: Pool): Queue {
     if (listening.length === 0) return;
     const positions = await readPositions(
       pool.database,
-      listening.map(([waiterId]) => waiterId),
+      listening.map(([waiterId, { request }]) => ({ waiterId, tenantId: request.tenantId })),
     );
-    for (const { waiter_id, position } of positions) {
+    const moved = positions.flatMap(({ waiter_id, position }) => {
       const waiter = waiters.get(waiter_id);
-      if (!waiter?.onQueued || waiter.position === position) continue;
-      waiter.position = position;
-      waiter.onQueued(position, await readEstimate(pool.database, waiter.request, position));
+      return waiter && waiter.position !== position ? [{ waiter, position }] : [];
+    });
+    const wishes = Map.groupBy(moved, ({ waiter: { request } }) => wishOf(request));
+    for (const alike of wishes.values()) {
+      const furthest = Math.max(...alike.map(({ position }) => position));
+      const estimates = await readEstimates(pool.database, alike[0]!.waiter.request, furthest);
+      for (const { waiter, position } of alike) {
+        waiter.position = position;
+        waiter.onQueued!(position, estimates[position - 1]);
+      }
     }
+  }
+
+  // One at a time, and once more for those who came meanwhile: a thousand who come at once are told twice, not
+  // a thousand times.
+  let telling: Promise<void> | undefined;
+  let tellAgain = false;
+  function tellSoon(): void {
+    tellAgain = true;
+    telling ??= (async () => {
+      while (tellAgain) {
+        tellAgain = false;
+        await tellPositions();
+      }
+    })()
+      .catch((error: unknown) => {
+        pool.log.warn(
+          { kind: 'queue', err: error },
+          'positions could not be read; the next tick tries again',
+        );
+      })
+      .finally(() => {
+        telling = undefined;
+      });
+  }
+
+  function wake(tenantIds: Iterable<string>): void {
+    for (const tenantId of tenantIds) awake.add(tenantId);
+    serveAwake().catch((error: unknown) => {
+      pool.log.warn(
+        { kind: 'queue', err: error },
+        'the queue could not be served; the next tick tries again',
+      );
+    });
   }
 
   async function fetch(): Promise<void> {
@@ -149,32 +194,20 @@ export function createQueue(pool: Pool): Queue {
     const timer = pool.clock.setTimer(waiting.waitMs, () => resolve('over'));
     const giveUp = (): void => resolve('over');
     waiting.signal.addEventListener('abort', giveUp, { once: true });
-    /** What came after all for one who waits no more. */
-    const leave = async (): Promise<AcquireOutcome | undefined> => {
-      const lastMoment = await leaveQueue(pool.database, waiterId);
-      return lastMoment === undefined ? waiter.outcome : outcomeFromRow(lastMoment);
-    };
     try {
       // Something may have become free between the attempt that failed and the row that now waits.
-      await serve(request.tenantId);
-      await tellPositions();
+      wake([request.tenantId]);
+      if (waiting.onQueued) tellSoon();
       if (waiting.signal.aborted) giveUp();
       const end = await promise;
       if (end !== 'over') return end;
-      const late = await leave();
+      // Should this fail, the row is granted something one day, fetched for nobody, and that is given back.
+      const lastMoment = await leaveQueue(pool.database, waiterId);
+      const late = lastMoment === undefined ? waiter.outcome : outcomeFromRow(lastMoment);
       if (late === undefined) return { kind: 'none_free' };
       if (!waiting.signal.aborted) return late;
       await giveBack(late, request);
       return { kind: 'none_free' };
-    } catch (error) {
-      try {
-        const late = await leave();
-        if (late) await giveBack(late, request);
-      } catch (problem) {
-        // The reaper removes it once this replica has stopped; until then it may be granted and given back.
-        pool.log.warn({ kind: 'queue', err: problem }, 'a waiter could not be removed from the queue');
-      }
-      throw error;
     } finally {
       timer.cancel();
       waiting.signal.removeEventListener('abort', giveUp);
@@ -192,15 +225,7 @@ export function createQueue(pool: Pool): Queue {
         );
       });
     },
-    wake(tenantIds) {
-      for (const tenantId of tenantIds) awake.add(tenantId);
-      serveAwake().catch((error: unknown) => {
-        pool.log.warn(
-          { kind: 'queue', err: error },
-          'the queue could not be served; the next tick tries again',
-        );
-      });
-    },
+    wake,
     async tick() {
       for (const tenantId of await allTenantsThatWait(pool.database)) awake.add(tenantId);
       await serveAwake();

@@ -222,33 +222,37 @@ export interface QueuePosition {
 
 export async function readPositions(
   database: PoolDatabase,
-  waiterIds: readonly bigint[],
+  waiters: readonly { waiterId: bigint; tenantId: string }[],
 ): Promise<QueuePosition[]> {
   const { rows } = await sql<QueuePosition>`
-    select mine.waiter_id, (
-      select count(*)::integer from waiters earlier
-      where earlier.tenant_id = mine.tenant_id and earlier.selector_key = mine.selector_key
-        and earlier.granted is null and earlier.waiter_id <= mine.waiter_id
-    ) as position
-    from waiters mine where mine.waiter_id = any(${waiterIds}::bigint[]) and mine.granted is null`.execute(
-    database.kysely,
-  );
+    select waiter_id, position from (
+      select waiter_id, row_number() over (
+        partition by tenant_id, selector_key order by waiter_id
+      )::integer as position
+      from waiters
+      where granted is null
+        and tenant_id = any(${[...new Set(waiters.map(({ tenantId }) => tenantId))]}::uuid[])
+    ) as placed
+    where waiter_id = any(${waiters.map(({ waiterId }) => waiterId)}::bigint[])`.execute(database.kysely);
   return rows;
 }
 
-/** Milliseconds until the n-th session that fits may be free at the latest, if no holder renews. */
-export async function readEstimate(
+/**
+ * For the first, the second … of those who wait with this selector: milliseconds until a session is free at the
+ * latest, if no holder renews. As many as there are sessions that fit.
+ */
+export async function readEstimates(
   database: PoolDatabase,
-  request: LeaseRequest,
-  position: number,
-): Promise<number | undefined> {
+  { tenantId, selector }: LeaseRequest,
+  count: number,
+): Promise<number[]> {
   const { rows } = await sql<{ ms: number }>`
     select greatest(0, extract(epoch from (
       greatest(expire_time, claim_expire_time, quarantine_end_time, wait_end_time) - clock_timestamp()
     )) * 1000)::float8 as ms
     from slots
-    where ${fits(request.tenantId, request.selector)} and condition = 0
+    where ${fits(tenantId, selector)} and condition = 0
     order by greatest(expire_time, claim_expire_time, quarantine_end_time, wait_end_time) nulls first
-    offset ${Math.max(0, position - 1)} limit 1`.execute(database.kysely);
-  return rows[0]?.ms ?? undefined;
+    limit ${count}`.execute(database.kysely);
+  return rows.map((row) => row.ms ?? 0);
 }

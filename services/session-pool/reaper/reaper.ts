@@ -26,6 +26,8 @@ const metrics = instruments((meter) => ({
 }));
 
 export interface Reaper {
+  /** Milliseconds since a pass last succeeded: how long the database has been out of reach, at the most. */
+  silentMs(): number;
   /** Resolves when the pass under way is done. */
   stop(): Promise<void>;
 }
@@ -54,10 +56,13 @@ export function startReaper(pool: Pool, queue: Queue): Reaper {
     }
   }
 
+  let succeededAt = pool.clock.monotonic();
+
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
         await pass();
+        succeededAt = pool.clock.monotonic();
       } catch (error) {
         metrics().failures.add(1);
         pool.log.warn({ kind: 'reaper', err: error }, 'leases could not be looked after; it is tried again');
@@ -68,6 +73,7 @@ export function startReaper(pool: Pool, queue: Queue): Reaper {
 
   const running = run();
   return {
+    silentMs: () => pool.clock.monotonic() - succeededAt,
     stop() {
       stopping.abort();
       return running;

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { SessionState } from '#gen/telegate/session_pool/v1/session_pb.ts';
@@ -13,6 +14,7 @@ import {
   rowsOf,
   telethonString,
   openTestPool,
+  QUARANTINE_MS,
   type TestPool,
 } from './test-pool.ts';
 
@@ -53,6 +55,29 @@ describe('delete', () => {
     expect((await calls.get(ctx, sessionId)).state).toBe(SessionState.LEASED);
     await calls.remove(ctx, sessionId, true);
     expect(await eventNames(pool, sessionId)).toEqual(['sessionAdded', 'leaseRevoked', 'sessionRemoved']);
+    expect(await rowsOf(pool, 'session_keys', sessionId)).toEqual([]);
+  });
+
+  test('not while a holder who had the key may still use it', async () => {
+    const ctx = callOf(newTenant());
+    const material = telethonString();
+    const { sessionId } = await calls.bringIn(ctx, { name: 'handed out', material });
+    await lease(pool, sessionId, { credentials: true });
+    const error = await refusal(calls.remove(ctx, sessionId, true));
+    expect(error).toMatchObject({
+      reason: ErrorReason.SESSION_UNUSABLE,
+      metadata: { state: 'quarantined' },
+      retryAfterMs: expect.closeTo(QUARANTINE_MS, -4),
+    });
+    // Brought in again at once, the key would be in two places.
+    expect(await reasonOf(calls.bringIn(ctx, { name: 'again', material }))).toBe(
+      ErrorReason.SESSION_DUPLICATE,
+    );
+    expect(await removeLeaving(pool, 10)).toBe(0);
+    await sql`update slots set quarantine_end_time = clock_timestamp() where session_id = ${sessionId}`.execute(
+      pool.database.kysely,
+    );
+    expect(await removeLeaving(pool, 10)).toBe(1);
     expect(await rowsOf(pool, 'session_keys', sessionId)).toEqual([]);
   });
 

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { appendEvents } from '#lib/events/outbox.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
 import { appendAudit } from '../audit.ts';
-import { EgressClaimed, SessionLeased } from '../errors.ts';
+import { EgressClaimed, SessionLeased, SessionUnusable } from '../errors.ts';
 import { sessionEvent, type EventOrigin } from '../events.ts';
 import { endLeases } from '../leases/end.ts';
 import type { Pool } from '../pool.ts';
@@ -18,28 +18,30 @@ export interface Removal {
 }
 
 /**
- * Removes a session and its key. While a process may still hold the session's socket the key must stay known:
- * brought in again at once, it would be used twice. A forced removal ends the lease all the same, and gives the
- * session to nobody from then on: it is removed by a repeat, or by the reaper, when the claim is over.
+ * Removes a session and its key. While somebody may still use the key (a process that holds the session's
+ * socket, a holder who had the key in hand) it must stay known: brought in again at once, it would be used twice.
+ * A forced removal ends the lease all the same, and gives the session to nobody from then on: it is removed by a
+ * repeat, or by the reaper, when the claim and the quarantine are over.
  */
 export async function removeSession(pool: Pool, removal: Removal): Promise<void> {
   const { tenantId, sessionId, force, subject } = removal;
   const obstacle = await transaction(pool.database, async (trx) => {
     const row = await lockSession(trx, tenantId, sessionId);
     if (row.lease_id !== null && !force) throw new SessionLeased(sessionId, row.holder!, row.expire_time!);
-    const claimed = claimObstacle(row);
-    if (claimed && !force) throw claimed;
-    await endLeases(
+    const before = claimObstacle(row) ?? quarantineObstacle(row, row.quarantine_end_time);
+    if (before && !force) throw before;
+    const [ended] = await endLeases(
       trx,
       [sessionId],
       { kind: 'session_gone', reason: 'the session is deleted', subject },
       pool.settings.quarantineMs,
     );
-    if (claimed) {
+    const after = before ?? quarantineObstacle(row, ended?.quarantine_end_time ?? null);
+    if (after) {
       await sql`
         update slots set condition = ${CONDITION.LEAVING}
         where session_id = ${sessionId} and tenant_id = ${tenantId}::uuid`.execute(trx);
-      return claimed;
+      return after;
     }
     await removeLocked(trx, [sessionId]);
     await appendAudit(trx, [
@@ -57,6 +59,14 @@ export function claimObstacle(row: SessionRow): EgressClaimed | undefined {
   if (end === null || !isAhead(end, at)) return undefined;
   const error = new EgressClaimed(row.session_id, processId ?? '', end);
   error.retryAfterMs = end.getTime() - at.getTime();
+  return error;
+}
+
+/** The same: a holder who had the key and did not say that it stopped. */
+function quarantineObstacle(row: SessionRow, end: Date | null): SessionUnusable | undefined {
+  if (end === null || !isAhead(end, row.at)) return undefined;
+  const error = new SessionUnusable(row.session_id, 'quarantined');
+  error.retryAfterMs = end.getTime() - row.at.getTime();
   return error;
 }
 
@@ -90,6 +100,7 @@ export async function removeLeaving(pool: Pool, limit: number): Promise<number> 
       select session_id from slots
       where condition = ${CONDITION.LEAVING} and lease_id is null
         and (claim_expire_time is null or claim_expire_time <= clock_timestamp())
+        and (quarantine_end_time is null or quarantine_end_time <= clock_timestamp())
       order by session_id limit ${limit} for update skip locked`.execute(trx);
     await removeLocked(
       trx,

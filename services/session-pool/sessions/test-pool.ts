@@ -53,7 +53,7 @@ export async function openTestPool(
     log,
     masterKeys: options.masterKeys ?? masterKeysOf(1),
     clock: options.clock ?? systemClock,
-    settings: { quarantineMs: QUARANTINE_MS, queueLimit: 100 },
+    settings: { quarantineMs: QUARANTINE_MS, queueLimit: 100, shutdownGraceMs: 10_000 },
     replicaId: randomUUID(),
     wakeRelay: () => void (woken.relay += 1),
     wakeQueue: (tenantIds) => void woken.queues.push(...tenantIds),

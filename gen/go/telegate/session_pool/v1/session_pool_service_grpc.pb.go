@@ -116,7 +116,9 @@ type SessionPoolServiceClient interface {
 	// socket is still closing).
 	ExportSession(ctx context.Context, in *ExportSessionRequest, opts ...grpc.CallOption) (*ExportSessionResponse, error)
 	// Removes a session and destroys its key. Scope `pool:admin`. There is no way back. Errors: NOT_FOUND,
-	// SESSION_LEASED (leased, and `force` not set), EGRESS_CLAIMED (its socket is still closing).
+	// SESSION_LEASED (leased, and `force` not set), EGRESS_CLAIMED (its socket is still closing), SESSION_UNUSABLE
+	// (quarantined: somebody may still use the key). After a forced call that answered one of the last two, the
+	// session is given to nobody and leaves by itself when their time is over.
 	DeleteSession(ctx context.Context, in *DeleteSessionRequest, opts ...grpc.CallOption) (*DeleteSessionResponse, error)
 	// Takes a session out of the pool until RestoreSession; a lease on it ends at once. Scope `pool:admin`.
 	// Idempotent: again with the same condition changes nothing. Errors: NOT_FOUND.
@@ -148,6 +150,7 @@ type SessionPoolServiceClient interface {
 	// While a claim lives (15 s from its last renewal) no other process gets one and the session is granted to
 	// nobody else. The process closes a socket 5 s before its claim's end, on its own monotonic clock, if it
 	// could not renew. Each claim succeeds or fails by itself: see `refused`.
+	// The leases may be of any tenants: a process of the mesh holds sockets for all of them.
 	ClaimEgress(ctx context.Context, in *ClaimEgressRequest, opts ...grpc.CallOption) (*ClaimEgressResponse, error)
 	// Ends claims, after the sockets' close events. Scope `mesh`. Idempotent; claims of another process or
 	// token are left alone.
@@ -459,7 +462,9 @@ type SessionPoolServiceServer interface {
 	// socket is still closing).
 	ExportSession(context.Context, *ExportSessionRequest) (*ExportSessionResponse, error)
 	// Removes a session and destroys its key. Scope `pool:admin`. There is no way back. Errors: NOT_FOUND,
-	// SESSION_LEASED (leased, and `force` not set), EGRESS_CLAIMED (its socket is still closing).
+	// SESSION_LEASED (leased, and `force` not set), EGRESS_CLAIMED (its socket is still closing), SESSION_UNUSABLE
+	// (quarantined: somebody may still use the key). After a forced call that answered one of the last two, the
+	// session is given to nobody and leaves by itself when their time is over.
 	DeleteSession(context.Context, *DeleteSessionRequest) (*DeleteSessionResponse, error)
 	// Takes a session out of the pool until RestoreSession; a lease on it ends at once. Scope `pool:admin`.
 	// Idempotent: again with the same condition changes nothing. Errors: NOT_FOUND.
@@ -491,6 +496,7 @@ type SessionPoolServiceServer interface {
 	// While a claim lives (15 s from its last renewal) no other process gets one and the session is granted to
 	// nobody else. The process closes a socket 5 s before its claim's end, on its own monotonic clock, if it
 	// could not renew. Each claim succeeds or fails by itself: see `refused`.
+	// The leases may be of any tenants: a process of the mesh holds sockets for all of them.
 	ClaimEgress(context.Context, *ClaimEgressRequest) (*ClaimEgressResponse, error)
 	// Ends claims, after the sockets' close events. Scope `mesh`. Idempotent; claims of another process or
 	// token are left alone.

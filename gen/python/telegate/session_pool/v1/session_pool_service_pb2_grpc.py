@@ -279,7 +279,9 @@ class SessionPoolServiceServicer:
 
     def DeleteSession(self, request, context):
         """Removes a session and destroys its key. Scope `pool:admin`. There is no way back. Errors: NOT_FOUND,
-        SESSION_LEASED (leased, and `force` not set), EGRESS_CLAIMED (its socket is still closing).
+        SESSION_LEASED (leased, and `force` not set), EGRESS_CLAIMED (its socket is still closing), SESSION_UNUSABLE
+        (quarantined: somebody may still use the key). After a forced call that answered one of the last two, the
+        session is given to nobody and leaves by itself when their time is over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -346,6 +348,7 @@ class SessionPoolServiceServicer:
         While a claim lives (15 s from its last renewal) no other process gets one and the session is granted to
         nobody else. The process closes a socket 5 s before its claim's end, on its own monotonic clock, if it
         could not renew. Each claim succeeds or fails by itself: see `refused`.
+        The leases may be of any tenants: a process of the mesh holds sockets for all of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

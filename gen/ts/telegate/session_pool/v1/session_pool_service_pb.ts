@@ -1747,7 +1747,9 @@ export const SessionPoolService: GenService<{
   },
   /**
    * Removes a session and destroys its key. Scope `pool:admin`. There is no way back. Errors: NOT_FOUND,
-   * SESSION_LEASED (leased, and `force` not set), EGRESS_CLAIMED (its socket is still closing).
+   * SESSION_LEASED (leased, and `force` not set), EGRESS_CLAIMED (its socket is still closing), SESSION_UNUSABLE
+   * (quarantined: somebody may still use the key). After a forced call that answered one of the last two, the
+   * session is given to nobody and leaves by itself when their time is over.
    *
    * @generated from rpc telegate.session_pool.v1.SessionPoolService.DeleteSession
    */
@@ -1835,6 +1837,7 @@ export const SessionPoolService: GenService<{
    * While a claim lives (15 s from its last renewal) no other process gets one and the session is granted to
    * nobody else. The process closes a socket 5 s before its claim's end, on its own monotonic clock, if it
    * could not renew. Each claim succeeds or fails by itself: see `refused`.
+   * The leases may be of any tenants: a process of the mesh holds sockets for all of them.
    *
    * @generated from rpc telegate.session_pool.v1.SessionPoolService.ClaimEgress
    */
