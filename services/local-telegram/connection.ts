@@ -79,6 +79,7 @@ export class Connection implements Wire {
 
   clientNow(): number {
     const { faults, world } = this.#telegram;
+    if (faults.isIdle) return world.now();
     const skew = faults.holds('clockSkew', this.faultTarget());
     const offset = skew?.spec.fault.case === 'clockSkew' ? skew.spec.fault.value.offset : undefined;
     return world.now() + (offset ? durationMs(offset) : 0);
@@ -96,6 +97,7 @@ export class Connection implements Wire {
 
   holdsUpdates(session: MtSession): boolean {
     const { faults } = this.#telegram;
+    if (faults.isIdle) return false;
     return faults.strike('holdUpdates', { ...this.faultTarget(), keyId: session.key.id }) !== undefined;
   }
 

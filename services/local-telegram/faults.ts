@@ -71,6 +71,11 @@ export class Faults {
     this.#onStrike = options.onStrike;
   }
 
+  /** Nothing is being played: the common case, which costs nothing. */
+  get isIdle(): boolean {
+    return this.#faults.length === 0;
+  }
+
   list(): readonly PlayedFault[] {
     this.#dropExpired();
     return this.#faults;

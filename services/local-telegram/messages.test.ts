@@ -1,6 +1,6 @@
 import { ChannelKind, ChannelRole } from '#gen/telegate/local_telegram/v1/world_pb.ts';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { Api, bigInt, generateRandomBytes, readBigIntFromBuffer } from '../../tests/support/gramjs.ts';
+import { Api, generateRandomBytes, readBigIntFromBuffer, returnBigInt } from '../../tests/support/gramjs.ts';
 import { errorOf, startTestTelegram, type TestTelegram } from '../../tests/support/local-telegram.ts';
 import { createChannel, linkGroup, publish, setRole } from './world/channels.ts';
 import { contentOf } from './world/private-chats.ts';
@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => world.close());
 
-const long = (value: bigint | number) => bigInt(String(value));
+const long = (value: bigint | number) => returnBigInt(value);
 const randomId = () => readBigIntFromBuffer(generateRandomBytes(8), true, true);
 
 function peer(viewer: Account, to: Account): Api.InputPeerUser {

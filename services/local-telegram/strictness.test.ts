@@ -117,7 +117,7 @@ test('service messages are answered: future salts, states, resends, dropped answ
   await vi.waitFor(() => expect(raw.resultOf(id)).toBeDefined());
   raw.send({ _: 'get_future_salts', num: 3 });
   await vi.waitFor(() => expect(raw.find('future_salts')).toMatchObject({ salts: { length: 3 } }));
-  raw.send({ _: 'msgs_state_req', msg_ids: [id, raw.nextId() + 4_000n] });
+  raw.send({ _: 'msgs_state_req', msg_ids: [id, id + (20n << 32n)] });
   await vi.waitFor(() =>
     expect(Buffer.from(raw.find('msgs_state_info')!['info'] as Buffer)).toEqual(Buffer.of(4, 3)),
   );

@@ -82,7 +82,6 @@ export class Telegram {
       now: () => this.log.now(),
       random: options.random,
       push: (accountId, make, origin) => this.#push(accountId, make, origin),
-      isOnline: (accountId) => this.#online.has(accountId),
       online: () => this.#online.keys(),
     };
     this.#indexKeys();

@@ -1,6 +1,5 @@
-import bigInt from 'big-integer';
 import { Api, Logger, TelegramClient } from 'telegram';
-import { generateRandomBytes, readBigIntFromBuffer } from 'telegram/Helpers.js';
+import { generateRandomBytes, readBigIntFromBuffer, returnBigInt } from 'telegram/Helpers.js';
 import { computeCheck } from 'telegram/Password.js';
 import { _serverKeys } from 'telegram/crypto/RSA.js';
 import { AuthKey } from 'telegram/crypto/AuthKey.js';
@@ -15,7 +14,7 @@ const ANY_PORT = 443;
 
 /* The library as it is, pointed at a local Telegram: what tests compare with, and the one place they load it. */
 
-export { Api, bigInt, computeCheck, generateRandomBytes, readBigIntFromBuffer };
+export { Api, computeCheck, returnBigInt, generateRandomBytes, readBigIntFromBuffer };
 
 export interface PlainTarget {
   dataCenters: readonly { id: number; host: string; port: number }[];
@@ -69,7 +68,7 @@ export async function resumedClient(
 
 export function trust({ rsa }: PlainTarget): void {
   _serverKeys.set(rsa.fingerprint.toString(), {
-    n: bigInt(rsa.modulus.toString('hex'), 16),
+    n: returnBigInt(BigInt(`0x${rsa.modulus.toString('hex')}`)),
     e: rsa.exponent,
   });
 }

@@ -1,5 +1,5 @@
 import { generatePrimeSync } from 'node:crypto';
-import { dhSide, GENERATOR, isSafePublic, PRIME, type DhSide } from '../crypto/dh.ts';
+import { GENERATOR, isSafePublic, PRIME, type DhSide } from '../crypto/dh.ts';
 import { fromBigInt, sha1, toBigInt, xor } from '../crypto/hash.ts';
 import { igeDecrypt, igeEncrypt } from '../crypto/ige.ts';
 import { decryptInnerData, type ServerKey } from '../crypto/rsa.ts';
@@ -38,8 +38,6 @@ export interface ExchangeParts {
   isTaken(keyId: Buffer): boolean;
   onKey(key: ExchangedKey): void;
 }
-
-export { dhSide };
 
 interface Started {
   nonce: Buffer;

@@ -9,8 +9,6 @@ export interface World {
   random(size: number): Buffer;
   /** Sends updates to the account's connected sessions but the one they come from; made only when there are some. */
   push(accountId: number, make: () => TlObject, origin: object | undefined): void;
-  /** Whether anybody would get what is pushed. */
-  isOnline(accountId: number): boolean;
   /** The accounts with connected sessions. */
   online(): Iterable<number>;
 }

@@ -7,10 +7,10 @@ import { connect } from '#lib/rpc/client.ts';
 import { randomBytes } from 'node:crypto';
 import {
   Api,
-  bigInt,
   generateRandomBytes,
   readBigIntFromBuffer,
   resumedClient,
+  returnBigInt,
   type PlainTarget,
 } from '../../support/gramjs.ts';
 import { RawClient } from '../../support/raw-mtproto.ts';
@@ -103,7 +103,7 @@ async function librarySender(target: PlainTarget, authKey: Buffer, username: str
   await client.invoke(new Api.updates.GetState());
   const found = await client.invoke(new Api.contacts.ResolveUsername({ username }));
   const user = found.users[0] as Api.User;
-  const peer = new Api.InputPeerUser({ userId: user.id, accessHash: user.accessHash ?? bigInt(0) });
+  const peer = new Api.InputPeerUser({ userId: user.id, accessHash: user.accessHash ?? returnBigInt(0) });
   return async (message) => {
     const randomId = readBigIntFromBuffer(generateRandomBytes(8), true, true);
     await client.invoke(new Api.messages.SendMessage({ peer, message, randomId }));
