@@ -3,7 +3,7 @@ import type { Client } from '#lib/rpc/client.ts';
 import { bridge, type Bridge } from './bridge.ts';
 import { docsRoutes } from './docs/routes.ts';
 import type { HttpRoute } from './http/routing.ts';
-import { sessionManagerRoutes } from './session-manager/routes.ts';
+import { sessionManagerRoutes } from './sessions/routes.ts';
 
 export interface MeshClients {
   sessionPool: Client<typeof SessionPoolService>;

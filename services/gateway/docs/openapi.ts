@@ -1,4 +1,4 @@
-import { sessionManagerDescription } from '../session-manager/openapi.ts';
+import { sessionManagerDescription } from '../sessions/openapi.ts';
 
 /** What one of the older interfaces adds to the document. */
 export interface Description {
