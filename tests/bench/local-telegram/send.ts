@@ -76,6 +76,7 @@ try {
     }),
   );
   const rates: number[] = [];
+  let total = 0;
   for (let round = 0; round < Number(values.rounds); round += 1) {
     let sent = 0;
     const startedAt = performance.now();
@@ -86,7 +87,11 @@ try {
       }),
     );
     rates.push((1_000 * sent) / (performance.now() - startedAt));
+    total += sent;
   }
+  const { counters } = await control.getCounters({});
+  if (counters!.messagesSent !== BigInt(total))
+    throw new Error(`${total} calls were answered, but ${counters!.messagesSent} messages were sent`);
   const median = rates.toSorted((a, b) => a - b)[rates.length >> 1]!;
   const shown = rates.map((rate) => Math.round(rate)).join(', ');
   console.log(`${count} clients: ${shown} sendMessage/s; median ${Math.round(median)}, target ${TARGET}`);
