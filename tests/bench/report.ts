@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { median } from './statistics.ts';
 
@@ -80,6 +80,8 @@ export function writeReport(folder: string, report: Report, at: Date): string {
     memory_gib: Math.round(totalmem() / 2 ** 30),
     platform: `${process.platform} ${process.arch}`,
     node: process.version,
+    // Above the number of cores, others were at work too, and only the ratios mean anything.
+    load_average: loadavg().map((load) => Math.round(load * 100) / 100),
   };
   const measured = lines.map((line) => ({ ...line, met: isMet(line) }));
   const content = { ...rest, date: at.toISOString(), machine, lines: measured };

@@ -28,6 +28,7 @@ const BUSES = ['nats', 'postgresql'] as const;
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 
 class WrongUse extends Error {}
+class Interrupted extends Error {}
 
 function readCommand() {
   const { values, positionals } = parseCommand();
@@ -90,10 +91,13 @@ async function main(): Promise<number> {
     say: (text) => console.error(text),
   });
   const lines: Line[] = [];
+  // PostgreSQL has a session of its own, which Ctrl-C does not reach.
+  const interrupted = Promise.withResolvers<never>();
+  process.once('SIGINT', () => interrupted.reject(new Interrupted()));
   try {
     for (const part of command.only) {
       console.error(`${part} …`);
-      lines.push(...(await measurements[part]!(bench)));
+      lines.push(...(await Promise.race([measurements[part]!(bench), interrupted.promise])));
     }
   } finally {
     await bench.stop();
@@ -111,6 +115,7 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
+  if (error instanceof Interrupted) process.exit(130);
   if (!(error instanceof WrongUse)) throw error;
   console.error(`${error.message}\n\n${HELP}`);
   process.exitCode = 2;
