@@ -65,6 +65,8 @@ class Transport:
             connection.request(method, target, body=body, headers={**self._headers, **(headers or {})})
             response = connection.getresponse()
             raw = response.read(_MAX_ANSWER_BYTES)
+            if response.length:
+                raise http.client.IncompleteRead(raw, response.length)
             if response.isclosed() and not response.will_close:
                 self._keep(connection)
             else:

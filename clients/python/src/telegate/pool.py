@@ -320,7 +320,7 @@ def _understood(answer: Answer, read: Callable[[Answer], _Read]) -> _Read:
 
 
 def _doubled(first: float, longest: float, times: int) -> float:
-    return min(first * 2 ** min(times - 1, 16), longest)
+    return min(first * 2.0 ** min(times - 1, 16), longest)
 
 
 def _new_key() -> str:
