@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
 import { AuthorizationEnd } from '#gen/telegate/local_telegram/v1/world_pb.ts';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { startTestTelegram, type TestTelegram } from '../../tests/support/local-telegram.ts';
@@ -226,4 +227,22 @@ test('a call that can not be read is answered, not the end of the connection', a
   const nested = raw.send(deep);
   await vi.waitFor(() => expect(raw.resultOf(nested)).toMatchObject({ error_code: 400 }));
   expect(raw.closed).toBe(false);
+});
+
+test('arbitrary bytes, in the clear or under a key, are no more than the end of a connection', async () => {
+  const port = world.telegram.dataCenters[0]!.port;
+  for (let run = 0; run < 40; run += 1) {
+    const raw = await client();
+    raw.send(randomBytes(4 * (run % 12)));
+    raw.sendPacket(randomBytes(4 + 4 * run));
+    const plain = Buffer.concat([Buffer.alloc(20), randomBytes(4 * run)]);
+    plain.writeUInt32LE(4 * run, 16);
+    raw.sendPacket(plain);
+    const noise = connect(port, '127.0.0.1');
+    noise.on('error', () => undefined);
+    noise.end(randomBytes(run * 7));
+  }
+  const raw = await client();
+  raw.send(ping());
+  await vi.waitFor(() => expect(raw.find('pong')).toBeDefined());
 });
