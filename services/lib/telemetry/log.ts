@@ -35,7 +35,6 @@ export function createLogger({ service, level, version, destination }: LoggerOpt
     destination ?? pino.destination({ fd: 1, sync: true }),
   );
   // Bindings of a child pass no formatter; children inherit this.
-  // oxlint-disable-next-line typescript/unbound-method -- called with `this` just below
   const makeChild = log.child as (this: Logger, ...args: unknown[]) => never;
   log.child = function redactedChild(this: Logger, bindings, childOptions) {
     return makeChild.call(this, redact(bindings), childOptions);
