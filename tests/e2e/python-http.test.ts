@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { randomUUIDv7 } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTestFolder, type TestFolder } from '../../services/session-pool/sync/test-folder.ts';
 import { startPoolMesh, type PoolMesh } from '../support/session-pool.ts';
 
@@ -29,8 +29,6 @@ describe.skipIf(!canRun)(`the client for Python, over HTTP${canRun ? '' : ` (${r
       ...mesh.environment,
       SESSION_POOL_ADDRESS: mesh.replicas[0]!.address,
     });
-    const client = mesh.client(tenant);
-    await vi.waitFor(async () => expect((await client.getPoolStatus({})).status?.free).toBe(2), 30_000);
   }, 60_000);
 
   afterAll(async () => {
@@ -44,6 +42,8 @@ describe.skipIf(!canRun)(`the client for Python, over HTTP${canRun ? '' : ` (${r
   });
 
   test('its tests pass, those against a mesh among them; nothing stays leased', async () => {
+    const client = mesh.client(tenant);
+    await expect.poll(async () => (await client.getPoolStatus({})).status?.free, { timeout: 30_000 }).toBe(2);
     const { code, output } = await run(['-m', 'unittest', 'discover', '-t', '.', '-s', 'tests'], {
       TELEGATE_URL: gateway.url,
       TELEGATE_API_KEY: mesh.operatorKey,
@@ -52,7 +52,7 @@ describe.skipIf(!canRun)(`the client for Python, over HTTP${canRun ? '' : ` (${r
     expect({ code, output }).toMatchObject({ code: 0 });
     expect(output).toMatch(/Ran \d\d tests/);
     expect(output).not.toContain('skipped');
-    expect((await mesh.client(tenant).listLeases({})).leases).toEqual([]);
+    expect((await client.listLeases({})).leases).toEqual([]);
   }, 120_000);
 });
 

@@ -24,6 +24,8 @@ class FakeTiming:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+        if len(self.slept) > 100:
+            raise AssertionError("it waits for ever")
         if self.meanwhile:
             self.meanwhile()
 
@@ -38,8 +40,14 @@ class PoolTest(unittest.TestCase):
         self.time = FakeTiming()
         self.pool = self.open()
 
-    def open(self, key: str = KEY, call_timeout: float = 10) -> telegate.Pool:
-        pool = telegate.Pool(self.gateway.url, key, call_timeout=call_timeout, _timing=self.time.timing())
+    def open(self, key: str = KEY, call_timeout: float = 10, retry_for: float = 15) -> telegate.Pool:
+        pool = telegate.Pool(
+            self.gateway.url,
+            key,
+            call_timeout=call_timeout,
+            retry_for=retry_for,
+            _timing=self.time.timing(),
+        )
         self.addCleanup(pool.close)
         return pool
 
@@ -205,7 +213,7 @@ class LostAnswers(PoolTest):
 
         self.time.meanwhile = meanwhile
         self.gateway.play("/session", drop_done)
-        pool = telegate.Pool(self.gateway.url, KEY, retry_for=100, _timing=self.time.timing())
+        pool = self.open(retry_for=100)
         with pool.session() as session:
             self.assertEqual((session.lease_id, session.remaining), ("lease-2", 60))
             self.assertEqual(self.gateway.held, {"lease-2": 1})
@@ -215,7 +223,7 @@ class LostAnswers(PoolTest):
 
     def test_who_gives_up_gives_back_what_came(self) -> None:
         self.gateway.play("/session", drop_done)
-        pool = telegate.Pool(self.gateway.url, KEY, retry_for=0, _timing=self.time.timing())
+        pool = self.open(retry_for=0)
         with self.assertRaises(telegate.PoolUnavailable), pool.session():
             self.fail("no answer came")
         self.assertEqual((len(self.gateway.given), self.gateway.held), (1, {}))

@@ -66,6 +66,7 @@ class Transport:
             response = connection.getresponse()
             raw = response.read(_MAX_ANSWER_BYTES)
             if response.length:
+                response.close()
                 raise http.client.IncompleteRead(raw, response.length)
             if response.isclosed() and not response.will_close:
                 self._keep(connection)
