@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import List
 
 import telegate
+from telegate._timing import Timing
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "telethon_example.py"
 
@@ -77,7 +78,7 @@ class Mesh(unittest.TestCase):
             released.wait(20)
 
         released = threading.Event()
-        waiting = telegate.Pool(_timing=telegate.pool.Timing(sleep=sleep))
+        waiting = telegate.Pool(_timing=Timing(sleep=sleep))
 
         def waiter() -> None:
             with waiting.session(wait=True, timeout=20) as session:

@@ -8,7 +8,7 @@ from typing import Callable, List, Optional
 from unittest import mock
 
 import telegate
-from telegate.pool import Timing
+from telegate._timing import Timing
 
 from .played_gateway import KEY, PlayedGateway, answer, cut_done, drop_done, drop_unheard, slow_until
 

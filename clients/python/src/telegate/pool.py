@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-import random
 import ssl
-import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,29 +13,16 @@ from datetime import datetime, timezone
 from typing import Callable, Iterator, Mapping, Optional, TypeVar
 
 from ._http import Answer, Transport
+from ._timing import FIRST_PAUSE, LONGEST_WAIT, Retries, Timing, doubled
 from .errors import LeaseOver, NoFreeSession, PoolUnavailable, TelegateError
 
 _log = logging.getLogger("telegate")
 _Read = TypeVar("_Read")
 
-#: The longest sleep between two looks at the pool: most sessions are released long before their time is over.
-_LONGEST_WAIT = 60.0
 #: Between looks when no session has an end in sight: doubled each time.
 _FIRST_LOOK, _LONGEST_LOOK = 1.0, 30.0
-#: Between attempts at a gateway that fails: doubled each time.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 #: A call that must still be made when the time to wait is over has this long.
 _SHORTEST_CALL = 2.0
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Where a Pool has time and chance from; tests bring their own."""
-
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    #: What a wait is multiplied by, so that not all who wait come back at the same moment; never too early.
-    jitter: Callable[[], float] = lambda: random.uniform(1.0, 1.1)
 
 
 @dataclass(frozen=True)
@@ -156,7 +141,7 @@ class Pool:
         """
         now = self._timing.monotonic
         give_up_at = math.inf if timeout is None else now() + timeout
-        retries = _Retries(self._timing, self._retry_for)
+        retries = Retries(self._timing, self._retry_for)
         looks = 0
         key, asked_at, is_unsure = _new_key(), now(), False
         try:
@@ -181,10 +166,10 @@ class Pool:
                     if not wait:
                         raise
                     looks += 1
-                    seconds = _doubled(_FIRST_LOOK, _LONGEST_LOOK, looks)
+                    seconds = doubled(_FIRST_LOOK, _LONGEST_LOOK, looks)
                     if none.next_release_in is not None:
-                        seconds = min(max(none.next_release_in, _FIRST_PAUSE), _LONGEST_WAIT)
-                    retries = _Retries(self._timing, self._retry_for)
+                        seconds = min(max(none.next_release_in, FIRST_PAUSE), LONGEST_WAIT)
+                    retries = Retries(self._timing, self._retry_for)
                     reason = none
                 except PoolUnavailable as failure:
                     is_unsure = was_unsure or failure.uncertain
@@ -273,30 +258,12 @@ class Pool:
         retry_for: Optional[float] = None,
     ) -> Answer:
         """For calls that do the same however often they are made."""
-        retries = _Retries(self._timing, self._retry_for if retry_for is None else retry_for)
+        retries = Retries(self._timing, self._retry_for if retry_for is None else retry_for)
         while True:
             try:
                 return self._transport.call(method, path, timeout or self._call_timeout, query, headers)
             except PoolUnavailable as failure:
                 self._timing.sleep(retries.pause(failure) * self._timing.jitter())
-
-
-class _Retries:
-    """How long to pause after each failure of a row, and when to give up."""
-
-    def __init__(self, timing: Timing, retry_for: float) -> None:
-        self._timing = timing
-        self._give_up_at = timing.monotonic() + retry_for
-        self._failures = 0
-
-    def pause(self, failure: PoolUnavailable, is_patient: bool = False) -> float:
-        self._failures += 1
-        seconds = _doubled(_FIRST_PAUSE, _LONGEST_PAUSE, self._failures)
-        if failure.retry_after is not None:
-            seconds = min(max(seconds, failure.retry_after), _LONGEST_WAIT)
-        if not is_patient and self._timing.monotonic() + seconds > self._give_up_at:
-            raise failure
-        return seconds
 
 
 def _pool_status(answer: Answer) -> PoolStatus:
@@ -317,10 +284,6 @@ def _understood(answer: Answer, read: Callable[[Answer], _Read]) -> _Read:
     except (KeyError, TypeError, ValueError) as error:
         said = "the answer is none of TeleGate's gateway: check the URL"
         raise TelegateError(said, status=200, uncertain=True) from error
-
-
-def _doubled(first: float, longest: float, times: int) -> float:
-    return min(first * 2.0 ** min(times - 1, 16), longest)
 
 
 def _new_key() -> str:
