@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '#lib/lifecycle/clock.ts';
 import { connect } from '#lib/rpc/client.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
+import { gatewayTour } from './demo-gateway.ts';
 import { leaseTour, meshIsReady } from './demo-leases.ts';
 import { describe, startTour } from './demo-tour.ts';
 import { messageOf } from './failure.ts';
@@ -79,7 +80,10 @@ async function visit(mesh: MeshFile, endpoint: { grpc: string; admin: string }):
   try {
     const steps = async (): Promise<void> => {
       await meshIsReady(tour, endpoint.admin);
-      await leaseTour({ tour, pool, clock, name: `demo-${randomBytes(4).toString('hex')}` });
+      const name = `demo-${randomBytes(4).toString('hex')}`;
+      await leaseTour({ tour, pool, clock, name });
+      const gateway = mesh.endpoints['gateway'];
+      if (gateway) await gatewayTour({ tour, mesh, url: `http://${gateway.grpc}`, pool, name });
     };
     await Promise.race([steps(), interrupted.promise]);
     held = true;

@@ -2,7 +2,6 @@ import { STOP_ON_STDIN_END } from '#lib/lifecycle/process.ts';
 import type { Keys } from './make-keys.ts';
 import { localTelegram, portVariable, services } from './registry.ts';
 import type { ServicePorts, Settings } from './settings.ts';
-import { fromWhereCalled } from './settings.ts';
 
 export interface ServiceEnvironment {
   env: NodeJS.ProcessEnv;
@@ -11,6 +10,7 @@ export interface ServiceEnvironment {
   ports: ServicePorts;
   databaseUrl: string;
   natsUrl: string | undefined;
+  sessionsDir: string;
   /** Where the services of the mesh find each other, by variable. */
   addresses: Record<string, string>;
   /** More, for one service alone. */
@@ -43,7 +43,7 @@ export function serviceEnvironment(options: ServiceEnvironment): NodeJS.ProcessE
     LISTEN_HOST: settings.listenHost,
     REFLECTION: settings.reflection,
     ...options.addresses,
-    SESSIONS_DIR: settings.sessionsDir === undefined ? undefined : fromWhereCalled(settings.sessionsDir, env),
+    SESSIONS_DIR: options.sessionsDir,
     ...options.own,
     [STOP_ON_STDIN_END]: '1',
   };

@@ -29,6 +29,8 @@ export interface Home {
   readonly nats: string;
   /** The state of the local Telegram. */
   readonly telegram: string;
+  /** Session files that join the pool, unless SESSIONS_DIR names another folder. */
+  readonly sessions: string;
   readonly keys: string;
   readonly running: string;
   readonly meshFile: string;
@@ -40,6 +42,7 @@ export function homeAt(folder: string): Home {
     postgres: join(folder, 'postgres'),
     nats: join(folder, 'nats'),
     telegram: join(folder, 'local-telegram.state'),
+    sessions: join(folder, 'sessions'),
     keys: join(folder, 'keys'),
     running: join(folder, 'running.json'),
     meshFile: join(folder, 'mesh.json'),

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
@@ -62,6 +62,7 @@ export async function launchMesh(given: Launch): Promise<Launched> {
   const choice = chooseKeys(home, env);
   if (choice.made) say(`Keys: made in ${home.keys}`);
 
+  const sessionsDir = sessionFolder(launch, home);
   const ports = await choosePorts(launch);
   const [databaseUrl, events] = await together(
     launch.abort,
@@ -76,6 +77,7 @@ export async function launchMesh(given: Launch): Promise<Launched> {
       ports: ports.get(service.name) as ServicePorts,
       databaseUrl,
       natsUrl: events.natsUrl,
+      sessionsDir,
       addresses: Object.fromEntries(
         [...ports].map(([name, { grpc }]) => [addressVariable(name), address(settings.listenHost, grpc)]),
       ),
@@ -114,6 +116,7 @@ export async function launchMesh(given: Launch): Promise<Launched> {
     postgres: { kind: settings.databaseUrl === undefined ? 'embedded' : 'external', url: databaseUrl },
     events: { kind: events.kind, url: events.natsUrl ?? databaseUrl },
     ...(telegram ? { telegram } : {}),
+    sessionsDir,
     apiKey: choice.keys.TELEGATE_OPERATOR_KEY,
     tenant: settings.operatorTenant ?? DEFAULT_OPERATOR_TENANT,
   };
@@ -187,6 +190,13 @@ async function choosePorts(launch: Launch): Promise<Map<string, ServicePorts>> {
       { grpc: ports[2 * index] ?? 0, admin: ports[2 * index + 1] ?? 0 },
     ]),
   );
+}
+
+/** The person's own, or one of the mesh's: a file that is put there joins the pool at the next sync. */
+function sessionFolder({ settings, env }: Launch, home: Home): string {
+  if (settings.sessionsDir !== undefined) return fromWhereCalled(settings.sessionsDir, env);
+  mkdirSync(home.sessions, { recursive: true, mode: 0o700 });
+  return home.sessions;
 }
 
 function startService(

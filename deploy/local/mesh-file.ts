@@ -12,6 +12,8 @@ export interface MeshFile {
   events: { kind: 'nats-server' | 'external nats' | 'postgres'; url: string };
   /** The Telegram that accounts belong to; a local one with where to connect and which key to trust. */
   telegram?: MeshTelegram;
+  /** Session files here join the pool. */
+  sessionsDir: string;
   apiKey: string;
   tenant: string;
 }
