@@ -120,7 +120,7 @@ async function connectOnce(options: Required<NatsBusOptions>, servers: URL[]): P
     ...(servers.some((one) => one.protocol === 'tls:') ? { tls: {} } : {}),
     name: 'telegate',
     timeout: 3_000,
-    // Else each publication makes two errors with their stacks, in case it fails: 6 % of a busy process.
+    // Else each publication makes two errors with their stacks, in case it fails: 6 % of a busy profile.
     noAsyncTraces: true,
     pingInterval: 5_000,
     maxPingOut: 2,

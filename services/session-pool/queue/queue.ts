@@ -100,7 +100,8 @@ export function createQueue(pool: Pool): Queue {
       const estimates = await readEstimates(pool.database, alike[0]!.waiter.request, furthest);
       for (const { waiter, position } of alike) {
         waiter.position = position;
-        waiter.onQueued!(position, estimates[position - 1]);
+        // Who was given something meanwhile waits no more.
+        if (!waiter.outcome) waiter.onQueued!(position, estimates[position - 1]);
       }
     }
   }
@@ -109,7 +110,7 @@ export function createQueue(pool: Pool): Queue {
   // a thousand times.
   let telling: Promise<void> | undefined;
   let tellAgain = false;
-  function tellSoon(): void {
+  function tell(): Promise<void> {
     tellAgain = true;
     telling ??= (async () => {
       while (tellAgain) {
@@ -126,6 +127,7 @@ export function createQueue(pool: Pool): Queue {
       .finally(() => {
         telling = undefined;
       });
+    return telling;
   }
 
   function wake(tenantIds: Iterable<string>): void {
@@ -197,7 +199,7 @@ export function createQueue(pool: Pool): Queue {
     try {
       // Something may have become free between the attempt that failed and the row that now waits.
       wake([request.tenantId]);
-      if (waiting.onQueued) tellSoon();
+      if (waiting.onQueued) void tell();
       if (waiting.signal.aborted) giveUp();
       const end = await promise;
       if (end !== 'over') return end;
@@ -231,7 +233,7 @@ export function createQueue(pool: Pool): Queue {
       await serveAwake();
       if (waiters.size > 0) await fetch();
       await findForgotten();
-      await tellPositions();
+      await tell();
     },
     get length() {
       return waiters.size;
