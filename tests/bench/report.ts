@@ -19,8 +19,8 @@ export type Target = { readonly atLeast: number } | { readonly atMost: number };
 
 export interface Report {
   readonly name: string;
-  readonly events: 'nats' | 'postgresql';
-  readonly postgresVersion: string;
+  readonly events?: 'nats' | 'postgresql';
+  readonly postgresVersion?: string;
   readonly seconds: number;
   readonly rounds: number;
   readonly lines: readonly Line[];

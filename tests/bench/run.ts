@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openBench } from './pool/bench.ts';
 import { measurements } from './pool/suite.ts';
+import { measureTransports } from './transports/suite.ts';
 import { isMet, tableOf, writeReport, type Line } from './report.ts';
 
 const HELP = `npm run bench -- NAME [options]
@@ -10,7 +11,8 @@ Measures on this machine, prints one table and writes tests/bench/results/NAME.j
 run: figures of different machines, or of different days, are not comparable.
 
 Names:
-  pool    session-pool against a bare gRPC echo: acquires and releases, renewals, reclaims, counts, sync
+  pool        session-pool against a bare gRPC echo: acquires and releases, renewals, reclaims, counts, sync
+  transports  an echo behind grpc-js and behind connect-node
 
 Options:
   --only LIST       only these measurements, separated by commas; nothing is written to results
@@ -81,8 +83,14 @@ async function main(): Promise<number> {
     return 0;
   }
   const [name, ...more] = command.names;
-  if (name !== 'pool' || more.length > 0) throw new WrongUse('name one benchmark: pool');
   const { rounds, seconds, events, profileFolder } = command;
+  if (name === 'transports' && more.length === 0) {
+    const lines = await measureTransports({ rounds, seconds });
+    console.log(tableOf(lines));
+    console.log(`written to ${writeReport(RESULTS, { name, seconds, rounds, lines }, new Date())}`);
+    return 0;
+  }
+  if (name !== 'pool' || more.length > 0) throw new WrongUse('name one benchmark: pool or transports');
   const bench = await openBench({
     rounds,
     seconds,
