@@ -1,8 +1,7 @@
+import { findFreePort } from '#lib/lifecycle/free-port.ts';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,14 +48,6 @@ function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => child.once('exit', (code) => resolve(code)));
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** The variables that compose gives, with the names and folders of containers changed to this machine's. */
 async function environmentHere(
   service: ComposeService,
@@ -78,8 +69,8 @@ async function environmentHere(
           NATS_URL:
             natsPort === undefined ? '' : given['NATS_URL'].replace('nats:4222', `127.0.0.1:${natsPort}`),
         }),
-    ...(given['GRPC_PORT'] === undefined ? {} : { GRPC_PORT: String(await freePort()) }),
-    ...(given['ADMIN_PORT'] === undefined ? {} : { ADMIN_PORT: String(await freePort()) }),
+    ...(given['GRPC_PORT'] === undefined ? {} : { GRPC_PORT: String(await findFreePort()) }),
+    ...(given['ADMIN_PORT'] === undefined ? {} : { ADMIN_PORT: String(await findFreePort()) }),
     ...(given['SESSIONS_DIR'] === undefined ? {} : { SESSIONS_DIR: join(folder, 'sessions') }),
   };
   // What the image itself sets.
@@ -128,13 +119,13 @@ describe('every process of docker-compose.yml, with its own command and variable
   test.skipIf(natsServer === undefined)(
     `becomes healthy and stops at SIGTERM, on the NATS of deploy/nats${natsServer === undefined ? ' (skipped: no nats-server on PATH)' : ''}`,
     async () => {
-      const port = await freePort();
+      const port = await findFreePort();
       const config = join(folder, 'nats.conf');
       writeFileSync(
         config,
         readFileSync(join(root, 'deploy/nats/nats.conf'), 'utf8')
           .replace('0.0.0.0:4222', `127.0.0.1:${port}`)
-          .replace('127.0.0.1:8222', `127.0.0.1:${await freePort()}`)
+          .replace('127.0.0.1:8222', `127.0.0.1:${await findFreePort()}`)
           .replace('"/data"', JSON.stringify(join(folder, 'nats'))),
       );
       const nats = run([natsServer ?? '', '--config', config], { NATS_PASSWORD: natsPassword });

@@ -1,7 +1,10 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { pause, systemClock } from '#lib/lifecycle/clock.ts';
 import type { Client } from '#lib/rpc/client.ts';
+import { RpcError } from '#lib/rpc/status.ts';
+import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { renderMaterial } from '#lib/telegram/material/detect.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import type { Tour } from './demo-tour.ts';
@@ -61,6 +64,7 @@ async function leaseOverOlderHttp({ tour, mesh, url, pool, name }: GatewayTour):
     tour.afterwards('the session file of the HTTP step', async () => {
       await rm(file, { force: true });
       await call('POST', '/sync');
+      await left(pool, `${name}-file`);
     });
     const synced = await call('POST', '/sync');
     check(synced.status === 200, `POST /sync to answer 200, not ${synced.status} ${await textOf(synced)}`);
@@ -75,6 +79,19 @@ async function leaseOverOlderHttp({ tour, mesh, url, pool, name }: GatewayTour):
     check(released.status === 200, `POST /release to answer 200, not ${released.status}`);
     return told(`GET /session gave ${taker}, POST /release took it back`);
   });
+}
+
+/** One that another tour holds at this moment leaves when it is released. */
+async function left(pool: GatewayTour['pool'], name: string): Promise<void> {
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    const gone = await pool.getSession({ name }).then(
+      () => false,
+      (error: unknown) => error instanceof RpcError && error.reason === ErrorReason.NOT_FOUND,
+    );
+    if (gone) return;
+    await pause(systemClock, 100);
+  }
+  check(false, `${name} to leave the pool with its file`);
 }
 
 async function textOf(answer: Response): Promise<string> {

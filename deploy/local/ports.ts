@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { findFreePort } from '#lib/lifecycle/free-port.ts';
 import { errorCode, StartFailure } from './failure.ts';
 
 export interface WantedPort {
@@ -38,11 +39,12 @@ function refuseDuplicates(wanted: readonly WantedPort[]): void {
   }
 }
 
-function hold(host: string, wanted: WantedPort): Promise<{ port: number; release(): Promise<void> }> {
+async function hold(host: string, wanted: WantedPort): Promise<{ port: number; release(): Promise<void> }> {
+  const port = wanted.port === 0 ? await findFreePort() : wanted.port;
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(portFailure(host, wanted, error)));
-    server.listen({ host, port: wanted.port, exclusive: true }, () =>
+    server.listen({ host, port, exclusive: true }, () =>
       resolve({
         port: (server.address() as AddressInfo).port,
         release: () => new Promise((released) => server.close(() => released())),

@@ -1,8 +1,9 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findFreePort } from '#lib/lifecycle/free-port.ts';
 
 export interface NatsServer {
   url: string;
@@ -30,7 +31,7 @@ function findMissing(): string | undefined {
 /** A real server with JetStream, on a free port, with a store of its own. */
 export async function startNats(): Promise<NatsServer> {
   const store = await mkdtemp(join(tmpdir(), 'telegate-nats-'));
-  const port = await freePort();
+  const port = await findFreePort();
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
@@ -63,14 +64,6 @@ export async function startNats(): Promise<NatsServer> {
       await rm(store, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function answers(port: number): Promise<boolean> {

@@ -8,6 +8,7 @@ import type { Logger } from '#lib/telemetry/log.ts';
 import { usableBinaries } from './embedded/binaries.ts';
 import { EmbeddedPostgresError } from './embedded/error.ts';
 import { holdGuard, isGuarded, type Guard } from './embedded/guard.ts';
+import { findFreePort } from '#lib/lifecycle/free-port.ts';
 import { freePort } from './embedded/port.ts';
 import { isAlive, leftBehind, stopProcess } from './embedded/process.ts';
 import { PortTaken, flushToDisk, initialise, launch, type Cluster, type Server } from './embedded/server.ts';
@@ -208,7 +209,7 @@ async function launchOnPort(
   const wanted = options.port || undefined;
   for (let attempt = 1; ; attempt += 1) {
     const preferred = wanted ?? (attempt === 1 ? await lastPort(dataDir) : 0);
-    const port = (await freePort(preferred)) ?? (wanted === undefined ? await freePort(0) : undefined);
+    const port = (await freePort(preferred)) ?? (wanted === undefined ? await findFreePort() : undefined);
     if (port === undefined) throw new PortTaken(preferred);
     try {
       const server = await launch(cluster, { port, durability: options.durability, onWait: options.say });

@@ -1,8 +1,7 @@
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { findFreePort } from '#lib/lifecycle/free-port.ts';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { openBus, type EventBus } from '#lib/events/bus.ts';
@@ -90,7 +89,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const replicas: Replica[] = [];
     for (const index of [0, 1]) {
       const databaseProxy = await startProxy({ host: '127.0.0.1', port: postgres.port });
-      const grpcPort = await freePort();
+      const grpcPort = await findFreePort();
       const clientProxy = await startProxy({ host: '127.0.0.1', port: grpcPort });
       const replica = defineReplica({
         index,
@@ -142,13 +141,4 @@ function onPort(url: string, port: number): string {
   const changed = new URL(url);
   changed.port = String(port);
   return changed.href;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
