@@ -5,7 +5,7 @@ import type { FieldViolation } from '#lib/rpc/errors.ts';
 import type { Handlers } from '#lib/rpc/implement.ts';
 import { toStatusMessage } from '#lib/rpc/status.ts';
 import { CLAIM_TTL_MS, type Pool } from '../pool.ts';
-import { leaseProof, text, throwIfAny } from '../validate.ts';
+import { leaseProof, text, throwIfAny } from '#lib/requests/validate.ts';
 import { claimEgress, releaseEgress, type ClaimedLease } from './store.ts';
 
 const LEASES_A_CALL = 1_000;

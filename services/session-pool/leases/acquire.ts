@@ -3,7 +3,7 @@ import { AcquireLeaseResponseSchema } from '#gen/telegate/session_pool/v1/sessio
 import type { Lease } from '#gen/telegate/session_pool/v1/lease_pb.ts';
 import { RequestIdReused } from '#lib/rpc/errors.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
-import { findAnswers, withReplayRetry, type ReplayKey } from '../replay.ts';
+import { findAnswers, withReplayRetry, type ReplayKey } from '#lib/requests/replay.ts';
 import type { Pool } from '../pool.ts';
 import { lockQueue, serveTenant, tenantsThatWait } from '../queue/store.ts';
 import type { PoolTransaction } from '../slots.ts';

@@ -3,9 +3,9 @@ import type { SessionPoolService } from '#gen/telegate/session_pool/v1/session_p
 import { NotFound, type FieldViolation } from '#lib/rpc/errors.ts';
 import type { Handlers } from '#lib/rpc/implement.ts';
 import type { NoticeHub } from '../notices/hub.ts';
-import { pageToken, readPageToken } from '../page-token.ts';
+import { pageToken, readPageToken } from '#lib/requests/page-token.ts';
 import type { Pool } from '../pool.ts';
-import { durationMs, pageSize, text, throwIfAny, uuid } from '../validate.ts';
+import { durationMs, pageSize, text, throwIfAny, uuid } from '#lib/requests/validate.ts';
 import { holdLease } from './hold-stream.ts';
 import type { Leasing } from './leasing.ts';
 import { manageLeases } from './manage-stream.ts';

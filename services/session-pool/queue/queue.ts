@@ -3,7 +3,7 @@ import type { AcquireOutcome } from '../leases/acquire.ts';
 import { releaseLeases } from '../leases/release.ts';
 import { selectorKey, type LeaseRequest } from '../leases/model.ts';
 import type { Pool } from '../pool.ts';
-import { withReplayRetry } from '../replay.ts';
+import { withReplayRetry } from '#lib/requests/replay.ts';
 import { outcomeFromRow } from './model.ts';
 import {
   allTenantsThatWait,

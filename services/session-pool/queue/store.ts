@@ -5,7 +5,7 @@ import { grantLeases, lockFree, fits, type Grant } from '../leases/grant.ts';
 import { selectorFromKey, selectorKey, type LeaseRequest } from '../leases/model.ts';
 import { sendNotices } from '../notices/notice.ts';
 import type { Pool } from '../pool.ts';
-import { findAnswers, type ReplayKey } from '../replay.ts';
+import { findAnswers, type ReplayKey } from '#lib/requests/replay.ts';
 import type { PoolTransaction } from '../slots.ts';
 import type { PoolDatabase } from '../tables.ts';
 import { requestFromRow, requestToRow, resultToRow, type RequestRow, type WaiterResult } from './model.ts';

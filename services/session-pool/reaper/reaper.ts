@@ -3,7 +3,7 @@ import { transaction } from '#lib/postgres/transaction.ts';
 import { instruments } from '#lib/telemetry/metrics.ts';
 import type { Pool } from '../pool.ts';
 import type { Queue } from '../queue/queue.ts';
-import { pruneAnswers } from '../replay.ts';
+import { pruneAnswers } from '#lib/requests/replay.ts';
 import { removeLeaving } from '../sessions/removal.ts';
 import { sweepFloodWaits } from '../waits/store.ts';
 import { forgetDeadReplicas, stampAndReap } from './store.ts';

@@ -14,7 +14,7 @@ import { appendAudit } from '../audit.ts';
 import { SessionDuplicate } from '../errors.ts';
 import { sessionEvent } from '../events.ts';
 import type { Pool } from '../pool.ts';
-import { findAnswers, saveAnswers, withReplayRetry, type ReplayKey } from '../replay.ts';
+import { findAnswers, saveAnswers, withReplayRetry, type ReplayKey } from '#lib/requests/replay.ts';
 import type { PoolTransaction } from '../slots.ts';
 import type { SessionOrigin } from '../tables.ts';
 import { storeKey } from './credentials.ts';

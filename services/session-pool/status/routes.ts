@@ -9,7 +9,7 @@ import type { CallContext, Handlers } from '#lib/rpc/implement.ts';
 import type { OutStream } from '#lib/rpc/streams.ts';
 import { pause } from '#lib/lifecycle/clock.ts';
 import type { Pool } from '../pool.ts';
-import { durationMs, throwIfAny } from '../validate.ts';
+import { durationMs, throwIfAny } from '#lib/requests/validate.ts';
 import { isSameStatus, statusMessage, type StatusRow } from './model.ts';
 import { readStatuses } from './store.ts';
 import { createStatusBoard } from './watch.ts';

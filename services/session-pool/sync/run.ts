@@ -2,7 +2,7 @@ import { transaction } from '#lib/postgres/transaction.ts';
 import { fingerprint } from '#lib/telegram/material/fingerprint.ts';
 import type { FieldViolation } from '#lib/rpc/errors.ts';
 import type { Pool } from '../pool.ts';
-import * as validate from '../validate.ts';
+import * as validate from '#lib/requests/validate.ts';
 import { addFiles, recordFiles, removeGone, renameAndRevive } from './apply.ts';
 import { SessionFolderDoubtful } from './errors.ts';
 import { isDoubtful, planSync, type FileContent, type FileVerdict, type FolderFile } from './model.ts';

@@ -1,7 +1,7 @@
 import type { ReportFloodWaitRequest } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import type { Principal } from '#lib/auth/principal.ts';
 import type { FieldViolation } from '#lib/rpc/errors.ts';
-import { durationMs, leaseProof, text, throwIfAny } from '../validate.ts';
+import { durationMs, leaseProof, text, throwIfAny } from '#lib/requests/validate.ts';
 import type { FloodWaitReport } from './store.ts';
 
 const LONGEST_WAIT_MS = 30 * 86_400_000;

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { toJson, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
-import { sql } from 'kysely';
+import { sql, type QueryExecutorProvider } from 'kysely';
 import { RequestIdReused } from '#lib/rpc/errors.ts';
 import { canonicalText } from './canonical.ts';
-import type { PoolTransaction } from './slots.ts';
 
 /** A request that must not happen twice. */
 export interface ReplayKey {
@@ -31,7 +30,7 @@ export function replayKey<Desc extends DescMessage>(
 
 /** The answers given before, by request id. Throws when an id was used for another body. */
 export async function findAnswers(
-  trx: PoolTransaction,
+  trx: QueryExecutorProvider,
   keys: readonly ReplayKey[],
 ): Promise<Map<ReplayKey, Uint8Array | RequestIdReused>> {
   const found = new Map<ReplayKey, Uint8Array | RequestIdReused>();
@@ -57,7 +56,7 @@ export async function findAnswers(
  * the same time, this throws and the work is undone; see withReplayRetry.
  */
 export async function saveAnswers(
-  trx: PoolTransaction,
+  trx: QueryExecutorProvider,
   answers: readonly { key: ReplayKey; answer: Uint8Array }[],
 ): Promise<void> {
   if (answers.length === 0) return;
@@ -100,7 +99,7 @@ export async function withReplayRetry<T>(body: () => Promise<T>): Promise<T> {
 }
 
 /** Forgets answers that are older than a day, a bounded number at a time. */
-export async function pruneAnswers(trx: PoolTransaction, limit: number): Promise<number> {
+export async function pruneAnswers(trx: QueryExecutorProvider, limit: number): Promise<number> {
   const { rows } = await sql<{ count: bigint }>`
     with old as (
       delete from replays where ctid = any(array(
