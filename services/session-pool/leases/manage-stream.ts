@@ -26,7 +26,7 @@ import { reportFloodWait } from '../waits/store.ts';
 import type { Leasing } from './leasing.ts';
 import { readLeaseId, type LeaseRequest } from './model.ts';
 import type { HeldLease } from './renew.ts';
-import { onBehalfOf, readAcquire, readHeldLeaseOfAny } from './requests.ts';
+import { readAcquire, readHeldLease } from './requests.ts';
 import { goAwayMessage, inTurn, noticeMessage, queuedMessage, renewedMessage, tell } from './stream.ts';
 
 type ManageLeases = Handlers<typeof SessionPoolService>['manageLeases'];
@@ -117,11 +117,11 @@ class Worker {
     this.#change = Promise.withResolvers<void>();
   }
 
-  async #resultOf({ id, action, tenantId }: ManageLeasesRequest): Promise<Result> {
+  async #resultOf({ id, action }: ManageLeasesRequest): Promise<Result> {
     const violations: FieldViolation[] = [];
     text(violations, 'id', id, { min: 1, max: 64 });
     throwIfAny(violations);
-    const principal = onBehalfOf(this.#ctx.principal, tenantId);
+    const { principal } = this.#ctx;
     switch (action.case) {
       case 'acquire': {
         const { request, waitMs } = readAcquire(action.value, principal);
@@ -130,14 +130,13 @@ class Worker {
       case 'renew':
         return { case: 'renewed', value: await this.#renew(action.value) };
       case 'release': {
-        const held = readHeldLeaseOfAny('release', action.value, principal);
+        const held = readHeldLease('release', action.value, principal);
         await this.#release(held);
         const { leaseId, fencingToken } = held;
         return { case: 'released', value: create(LeaseProofSchema, { leaseId, fencingToken }) };
       }
       case 'reportFloodWait': {
-        const { lease, ...wait } = readFloodWaitReport(action.value, principal);
-        const report = { ...wait, lease: readHeldLeaseOfAny('lease', lease, principal) };
+        const report = readFloodWaitReport(action.value, principal);
         const { sessionId, endTime } = await reportFloodWait(this.#pool, report);
         const { method, peer } = report;
         const wait = { sessionId, method, peer, endTime: timestampFromDate(endTime) };
@@ -189,7 +188,7 @@ class Worker {
       throw new InvalidFields([{ field: 'renew.leases', description }]);
     }
     const held = leases.map((proof, index) =>
-      readHeldLeaseOfAny(`renew.leases[${index}]`, proof, this.#ctx.principal),
+      readHeldLease(`renew.leases[${index}]`, proof, this.#ctx.principal),
     );
     const renewals = await this.#leasing.renewAll(held);
     const answer = create(LeaseRenewalsSchema);

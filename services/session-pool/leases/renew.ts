@@ -3,10 +3,9 @@ import { withRetry } from '#lib/postgres/transaction.ts';
 import type { Pool } from '../pool.ts';
 import { belongTogether, readLeaseId } from './model.ts';
 
-/** A lease as its holder names it. */
+/** A lease as its holder names it, in a tenant. */
 export interface HeldLease {
-  /** Undefined for a process of the mesh: it holds leases of any tenants, and their tokens prove it. */
-  readonly tenantId: string | undefined;
+  readonly tenantId: string;
   readonly leaseId: string;
   readonly fencingToken: bigint;
 }
@@ -36,13 +35,13 @@ export async function renewLeases(
           ${sane.map(({ parts }) => parts!.sessionId)}::bigint[],
           ${sane.map(({ leaseId }) => leaseId)}::uuid[],
           ${sane.map(({ fencingToken }) => fencingToken)}::bigint[],
-          ${sane.map(({ tenantId }) => tenantId ?? null)}::uuid[]
+          ${sane.map(({ tenantId }) => tenantId)}::uuid[]
         ) as wanted (session_id, lease_id, fencing_token, tenant_id)
       ),
       locked as materialized (
         select slots.session_id, wanted.lease_id from slots join wanted using (session_id)
         where slots.lease_id = wanted.lease_id and slots.fencing_token = wanted.fencing_token
-          and (wanted.tenant_id is null or slots.tenant_id = wanted.tenant_id)
+          and slots.tenant_id = wanted.tenant_id
         order by slots.session_id
         for update of slots
       ),
@@ -60,7 +59,6 @@ export async function renewLeases(
   // One batch may hold a good proof and a wrong one of the same lease.
   return leases.map(({ leaseId, fencingToken, tenantId }) => {
     const row = renewed.get(leaseId);
-    const isTheirs = tenantId === undefined || row?.tenant_id === tenantId;
-    return isTheirs && row?.fencing_token === fencingToken ? row : undefined;
+    return row?.fencing_token === fencingToken && row.tenant_id === tenantId ? row : undefined;
   });
 }
