@@ -4,8 +4,7 @@
 // 	protoc        (unknown)
 // source: telegate/account_auth/v1/identity.proto
 
-// Users, tokens and API keys. The messages of this file are settled when the service is built; until then
-// fields may be added, renamed and moved.
+// Users, invitations, tokens and API keys.
 
 package account_authv1
 
@@ -95,7 +94,9 @@ type User struct {
 	// User or operator.
 	Role Role `protobuf:"varint,4,opt,name=role,proto3,enum=telegate.account_auth.v1.Role" json:"role,omitempty"`
 	// When the user registered.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// True for who made the tenant, and so may invite others to it.
+	Owner         bool `protobuf:"varint,6,opt,name=owner,proto3" json:"owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -165,6 +166,95 @@ func (x *User) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *User) GetOwner() bool {
+	if x != nil {
+		return x.Owner
+	}
+	return false
+}
+
+// Lets one person register into a tenant.
+type Invitation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A UUID; not a secret.
+	InvitationId string `protobuf:"bytes,1,opt,name=invitation_id,json=invitationId,proto3" json:"invitation_id,omitempty"`
+	// The tenant it leads to.
+	TenantId string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// The only e-mail address that may use it; empty: any.
+	Email string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	// When it expires.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// When it was created.
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invitation) Reset() {
+	*x = Invitation{}
+	mi := &file_telegate_account_auth_v1_identity_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invitation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invitation) ProtoMessage() {}
+
+func (x *Invitation) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_account_auth_v1_identity_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
+func (*Invitation) Descriptor() ([]byte, []int) {
+	return file_telegate_account_auth_v1_identity_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Invitation) GetInvitationId() string {
+	if x != nil {
+		return x.InvitationId
+	}
+	return ""
+}
+
+func (x *Invitation) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *Invitation) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *Invitation) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *Invitation) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
 // What a login gives.
 type TokenPair struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -182,7 +272,7 @@ type TokenPair struct {
 
 func (x *TokenPair) Reset() {
 	*x = TokenPair{}
-	mi := &file_telegate_account_auth_v1_identity_proto_msgTypes[1]
+	mi := &file_telegate_account_auth_v1_identity_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -194,7 +284,7 @@ func (x *TokenPair) String() string {
 func (*TokenPair) ProtoMessage() {}
 
 func (x *TokenPair) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_proto_msgTypes[1]
+	mi := &file_telegate_account_auth_v1_identity_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -207,7 +297,7 @@ func (x *TokenPair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenPair.ProtoReflect.Descriptor instead.
 func (*TokenPair) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_proto_rawDescGZIP(), []int{1}
+	return file_telegate_account_auth_v1_identity_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *TokenPair) GetAccessToken() string {
@@ -258,14 +348,16 @@ type ApiKey struct {
 	// When it was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// The tenant it acts for.
-	TenantId      string `protobuf:"bytes,9,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	TenantId string `protobuf:"bytes,9,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// The user who made it; empty for the deployment's operator.
+	CreatorId     string `protobuf:"bytes,10,opt,name=creator_id,json=creatorId,proto3" json:"creator_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_telegate_account_auth_v1_identity_proto_msgTypes[2]
+	mi := &file_telegate_account_auth_v1_identity_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -277,7 +369,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_proto_msgTypes[2]
+	mi := &file_telegate_account_auth_v1_identity_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -290,7 +382,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_proto_rawDescGZIP(), []int{2}
+	return file_telegate_account_auth_v1_identity_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ApiKey) GetKeyId() string {
@@ -356,16 +448,33 @@ func (x *ApiKey) GetTenantId() string {
 	return ""
 }
 
+func (x *ApiKey) GetCreatorId() string {
+	if x != nil {
+		return x.CreatorId
+	}
+	return ""
+}
+
 var File_telegate_account_auth_v1_identity_proto protoreflect.FileDescriptor
 
 const file_telegate_account_auth_v1_identity_proto_rawDesc = "" +
 	"\n" +
-	"'telegate/account_auth/v1/identity.proto\x12\x18telegate.account_auth.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\x01\n" +
+	"'telegate/account_auth/v1/identity.proto\x12\x18telegate.account_auth.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x01\n" +
 	"\x04User\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x14\n" +
 	"\x05email\x18\x03 \x01(\tR\x05email\x122\n" +
 	"\x04role\x18\x04 \x01(\x0e2\x1e.telegate.account_auth.v1.RoleR\x04role\x12;\n" +
+	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12\x14\n" +
+	"\x05owner\x18\x06 \x01(\bR\x05owner\"\xde\x01\n" +
+	"\n" +
+	"Invitation\x12#\n" +
+	"\rinvitation_id\x18\x01 \x01(\tR\finvitationId\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x14\n" +
+	"\x05email\x18\x03 \x01(\tR\x05email\x12;\n" +
+	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12;\n" +
 	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\"\xd9\x01\n" +
 	"\tTokenPair\x12!\n" +
@@ -373,7 +482,7 @@ const file_telegate_account_auth_v1_identity_proto_rawDesc = "" +
 	"\rrefresh_token\x18\x02 \x01(\tR\frefreshToken\x128\n" +
 	"\n" +
 	"access_ttl\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\taccessTtl\x12J\n" +
-	"\x13refresh_expire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x11refreshExpireTime\"\xf9\x02\n" +
+	"\x13refresh_expire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x11refreshExpireTime\"\x98\x03\n" +
 	"\x06ApiKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -386,7 +495,10 @@ const file_telegate_account_auth_v1_identity_proto_rawDesc = "" +
 	"revokeTime\x12;\n" +
 	"\vcreate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x1b\n" +
-	"\ttenant_id\x18\t \x01(\tR\btenantId*P\n" +
+	"\ttenant_id\x18\t \x01(\tR\btenantId\x12\x1d\n" +
+	"\n" +
+	"creator_id\x18\n" +
+	" \x01(\tR\tcreatorId*P\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_USER\x10\x01\x12\x11\n" +
@@ -406,29 +518,32 @@ func file_telegate_account_auth_v1_identity_proto_rawDescGZIP() []byte {
 }
 
 var file_telegate_account_auth_v1_identity_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_telegate_account_auth_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_telegate_account_auth_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_telegate_account_auth_v1_identity_proto_goTypes = []any{
 	(Role)(0),                     // 0: telegate.account_auth.v1.Role
 	(*User)(nil),                  // 1: telegate.account_auth.v1.User
-	(*TokenPair)(nil),             // 2: telegate.account_auth.v1.TokenPair
-	(*ApiKey)(nil),                // 3: telegate.account_auth.v1.ApiKey
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
+	(*Invitation)(nil),            // 2: telegate.account_auth.v1.Invitation
+	(*TokenPair)(nil),             // 3: telegate.account_auth.v1.TokenPair
+	(*ApiKey)(nil),                // 4: telegate.account_auth.v1.ApiKey
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 6: google.protobuf.Duration
 }
 var file_telegate_account_auth_v1_identity_proto_depIdxs = []int32{
-	0, // 0: telegate.account_auth.v1.User.role:type_name -> telegate.account_auth.v1.Role
-	4, // 1: telegate.account_auth.v1.User.create_time:type_name -> google.protobuf.Timestamp
-	5, // 2: telegate.account_auth.v1.TokenPair.access_ttl:type_name -> google.protobuf.Duration
-	4, // 3: telegate.account_auth.v1.TokenPair.refresh_expire_time:type_name -> google.protobuf.Timestamp
-	4, // 4: telegate.account_auth.v1.ApiKey.expire_time:type_name -> google.protobuf.Timestamp
-	4, // 5: telegate.account_auth.v1.ApiKey.last_used_time:type_name -> google.protobuf.Timestamp
-	4, // 6: telegate.account_auth.v1.ApiKey.revoke_time:type_name -> google.protobuf.Timestamp
-	4, // 7: telegate.account_auth.v1.ApiKey.create_time:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	0,  // 0: telegate.account_auth.v1.User.role:type_name -> telegate.account_auth.v1.Role
+	5,  // 1: telegate.account_auth.v1.User.create_time:type_name -> google.protobuf.Timestamp
+	5,  // 2: telegate.account_auth.v1.Invitation.expire_time:type_name -> google.protobuf.Timestamp
+	5,  // 3: telegate.account_auth.v1.Invitation.create_time:type_name -> google.protobuf.Timestamp
+	6,  // 4: telegate.account_auth.v1.TokenPair.access_ttl:type_name -> google.protobuf.Duration
+	5,  // 5: telegate.account_auth.v1.TokenPair.refresh_expire_time:type_name -> google.protobuf.Timestamp
+	5,  // 6: telegate.account_auth.v1.ApiKey.expire_time:type_name -> google.protobuf.Timestamp
+	5,  // 7: telegate.account_auth.v1.ApiKey.last_used_time:type_name -> google.protobuf.Timestamp
+	5,  // 8: telegate.account_auth.v1.ApiKey.revoke_time:type_name -> google.protobuf.Timestamp
+	5,  // 9: telegate.account_auth.v1.ApiKey.create_time:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_telegate_account_auth_v1_identity_proto_init() }
@@ -442,7 +557,7 @@ func file_telegate_account_auth_v1_identity_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_account_auth_v1_identity_proto_rawDesc), len(file_telegate_account_auth_v1_identity_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

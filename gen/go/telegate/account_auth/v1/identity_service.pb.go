@@ -4,14 +4,14 @@
 // 	protoc        (unknown)
 // source: telegate/account_auth/v1/identity_service.proto
 
-// Who may call the mesh. The messages of this file are settled when the service is built; until then fields
-// may be added, renamed and moved.
+// Who may call the mesh.
 
 package account_authv1
 
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -438,6 +438,208 @@ func (*LogoutResponse) Descriptor() ([]byte, []int) {
 	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{7}
 }
 
+// A password to change.
+type ChangePasswordRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The password so far.
+	CurrentPassword string `protobuf:"bytes,1,opt,name=current_password,json=currentPassword,proto3" json:"current_password,omitempty"`
+	// The new one; rules as in Register.
+	NewPassword   string `protobuf:"bytes,2,opt,name=new_password,json=newPassword,proto3" json:"new_password,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangePasswordRequest) Reset() {
+	*x = ChangePasswordRequest{}
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangePasswordRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangePasswordRequest) ProtoMessage() {}
+
+func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangePasswordRequest.ProtoReflect.Descriptor instead.
+func (*ChangePasswordRequest) Descriptor() ([]byte, []int) {
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ChangePasswordRequest) GetCurrentPassword() string {
+	if x != nil {
+		return x.CurrentPassword
+	}
+	return ""
+}
+
+func (x *ChangePasswordRequest) GetNewPassword() string {
+	if x != nil {
+		return x.NewPassword
+	}
+	return ""
+}
+
+// The password is changed.
+type ChangePasswordResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangePasswordResponse) Reset() {
+	*x = ChangePasswordResponse{}
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangePasswordResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangePasswordResponse) ProtoMessage() {}
+
+func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangePasswordResponse.ProtoReflect.Descriptor instead.
+func (*ChangePasswordResponse) Descriptor() ([]byte, []int) {
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{9}
+}
+
+// An invitation to make.
+type CreateInvitationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The only e-mail address that may use it. Empty: any.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// How long it may be used: 1 minute to 30 days. Absent: 7 days.
+	Ttl           *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateInvitationRequest) Reset() {
+	*x = CreateInvitationRequest{}
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateInvitationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateInvitationRequest) ProtoMessage() {}
+
+func (x *CreateInvitationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateInvitationRequest.ProtoReflect.Descriptor instead.
+func (*CreateInvitationRequest) Descriptor() ([]byte, []int) {
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CreateInvitationRequest) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *CreateInvitationRequest) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+// The invitation that was made.
+type CreateInvitationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The invitation.
+	Invitation *Invitation `protobuf:"bytes,1,opt,name=invitation,proto3" json:"invitation,omitempty"`
+	// To be handed to Register. Shown this once.
+	Secret        string `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateInvitationResponse) Reset() {
+	*x = CreateInvitationResponse{}
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateInvitationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateInvitationResponse) ProtoMessage() {}
+
+func (x *CreateInvitationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateInvitationResponse.ProtoReflect.Descriptor instead.
+func (*CreateInvitationResponse) Descriptor() ([]byte, []int) {
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CreateInvitationResponse) GetInvitation() *Invitation {
+	if x != nil {
+		return x.Invitation
+	}
+	return nil
+}
+
+func (x *CreateInvitationResponse) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
 // Request of GetMe.
 type GetMeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -447,7 +649,7 @@ type GetMeRequest struct {
 
 func (x *GetMeRequest) Reset() {
 	*x = GetMeRequest{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[8]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -459,7 +661,7 @@ func (x *GetMeRequest) String() string {
 func (*GetMeRequest) ProtoMessage() {}
 
 func (x *GetMeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[8]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -472,7 +674,7 @@ func (x *GetMeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMeRequest.ProtoReflect.Descriptor instead.
 func (*GetMeRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{8}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{12}
 }
 
 // Who the caller is.
@@ -496,7 +698,7 @@ type GetMeResponse struct {
 
 func (x *GetMeResponse) Reset() {
 	*x = GetMeResponse{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[9]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +710,7 @@ func (x *GetMeResponse) String() string {
 func (*GetMeResponse) ProtoMessage() {}
 
 func (x *GetMeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[9]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +723,7 @@ func (x *GetMeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMeResponse.ProtoReflect.Descriptor instead.
 func (*GetMeResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{9}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetMeResponse) GetTenantId() string {
@@ -583,7 +785,7 @@ type CreateApiKeyRequest struct {
 
 func (x *CreateApiKeyRequest) Reset() {
 	*x = CreateApiKeyRequest{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[10]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -595,7 +797,7 @@ func (x *CreateApiKeyRequest) String() string {
 func (*CreateApiKeyRequest) ProtoMessage() {}
 
 func (x *CreateApiKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[10]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -608,7 +810,7 @@ func (x *CreateApiKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateApiKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateApiKeyRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{10}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CreateApiKeyRequest) GetName() string {
@@ -652,7 +854,7 @@ type CreateApiKeyResponse struct {
 
 func (x *CreateApiKeyResponse) Reset() {
 	*x = CreateApiKeyResponse{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[11]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +866,7 @@ func (x *CreateApiKeyResponse) String() string {
 func (*CreateApiKeyResponse) ProtoMessage() {}
 
 func (x *CreateApiKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[11]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +879,7 @@ func (x *CreateApiKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateApiKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateApiKeyResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{11}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CreateApiKeyResponse) GetApiKey() *ApiKey {
@@ -707,7 +909,7 @@ type ListApiKeysRequest struct {
 
 func (x *ListApiKeysRequest) Reset() {
 	*x = ListApiKeysRequest{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[12]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +921,7 @@ func (x *ListApiKeysRequest) String() string {
 func (*ListApiKeysRequest) ProtoMessage() {}
 
 func (x *ListApiKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[12]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +934,7 @@ func (x *ListApiKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListApiKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListApiKeysRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{12}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListApiKeysRequest) GetPageSize() int32 {
@@ -762,7 +964,7 @@ type ListApiKeysResponse struct {
 
 func (x *ListApiKeysResponse) Reset() {
 	*x = ListApiKeysResponse{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[13]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -774,7 +976,7 @@ func (x *ListApiKeysResponse) String() string {
 func (*ListApiKeysResponse) ProtoMessage() {}
 
 func (x *ListApiKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[13]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -787,7 +989,7 @@ func (x *ListApiKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListApiKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListApiKeysResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{13}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListApiKeysResponse) GetApiKeys() []*ApiKey {
@@ -815,7 +1017,7 @@ type RevokeApiKeyRequest struct {
 
 func (x *RevokeApiKeyRequest) Reset() {
 	*x = RevokeApiKeyRequest{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[14]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -827,7 +1029,7 @@ func (x *RevokeApiKeyRequest) String() string {
 func (*RevokeApiKeyRequest) ProtoMessage() {}
 
 func (x *RevokeApiKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[14]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -840,7 +1042,7 @@ func (x *RevokeApiKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeApiKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeApiKeyRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{14}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RevokeApiKeyRequest) GetKeyId() string {
@@ -861,7 +1063,7 @@ type RevokeApiKeyResponse struct {
 
 func (x *RevokeApiKeyResponse) Reset() {
 	*x = RevokeApiKeyResponse{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[15]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +1075,7 @@ func (x *RevokeApiKeyResponse) String() string {
 func (*RevokeApiKeyResponse) ProtoMessage() {}
 
 func (x *RevokeApiKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[15]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1088,7 @@ func (x *RevokeApiKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeApiKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeApiKeyResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{15}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RevokeApiKeyResponse) GetApiKey() *ApiKey {
@@ -907,7 +1109,7 @@ type VerifyApiKeyRequest struct {
 
 func (x *VerifyApiKeyRequest) Reset() {
 	*x = VerifyApiKeyRequest{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[16]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1121,7 @@ func (x *VerifyApiKeyRequest) String() string {
 func (*VerifyApiKeyRequest) ProtoMessage() {}
 
 func (x *VerifyApiKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[16]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1134,7 @@ func (x *VerifyApiKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyApiKeyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyApiKeyRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{16}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *VerifyApiKeyRequest) GetSecret() string {
@@ -946,18 +1148,14 @@ func (x *VerifyApiKeyRequest) GetSecret() string {
 type VerifyApiKeyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The key.
-	ApiKey *ApiKey `protobuf:"bytes,1,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
-	// A token of the mesh that carries the caller.
-	MeshToken string `protobuf:"bytes,2,opt,name=mesh_token,json=meshToken,proto3" json:"mesh_token,omitempty"`
-	// When the token expires; ask again before.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	ApiKey        *ApiKey `protobuf:"bytes,1,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyApiKeyResponse) Reset() {
 	*x = VerifyApiKeyResponse{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[17]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1167,7 @@ func (x *VerifyApiKeyResponse) String() string {
 func (*VerifyApiKeyResponse) ProtoMessage() {}
 
 func (x *VerifyApiKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[17]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,26 +1180,12 @@ func (x *VerifyApiKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyApiKeyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyApiKeyResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{17}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *VerifyApiKeyResponse) GetApiKey() *ApiKey {
 	if x != nil {
 		return x.ApiKey
-	}
-	return nil
-}
-
-func (x *VerifyApiKeyResponse) GetMeshToken() string {
-	if x != nil {
-		return x.MeshToken
-	}
-	return ""
-}
-
-func (x *VerifyApiKeyResponse) GetExpireTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.ExpireTime
 	}
 	return nil
 }
@@ -1015,7 +1199,7 @@ type GetJwksRequest struct {
 
 func (x *GetJwksRequest) Reset() {
 	*x = GetJwksRequest{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[18]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1211,7 @@ func (x *GetJwksRequest) String() string {
 func (*GetJwksRequest) ProtoMessage() {}
 
 func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[18]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1224,7 @@ func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJwksRequest.ProtoReflect.Descriptor instead.
 func (*GetJwksRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{18}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{22}
 }
 
 // A public key.
@@ -1056,7 +1240,7 @@ type JsonWebKey struct {
 
 func (x *JsonWebKey) Reset() {
 	*x = JsonWebKey{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[19]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1068,7 +1252,7 @@ func (x *JsonWebKey) String() string {
 func (*JsonWebKey) ProtoMessage() {}
 
 func (x *JsonWebKey) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[19]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1081,7 +1265,7 @@ func (x *JsonWebKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JsonWebKey.ProtoReflect.Descriptor instead.
 func (*JsonWebKey) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{19}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *JsonWebKey) GetKeyId() string {
@@ -1111,7 +1295,7 @@ type GetJwksResponse struct {
 
 func (x *GetJwksResponse) Reset() {
 	*x = GetJwksResponse{}
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[20]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1307,7 @@ func (x *GetJwksResponse) String() string {
 func (*GetJwksResponse) ProtoMessage() {}
 
 func (x *GetJwksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[20]
+	mi := &file_telegate_account_auth_v1_identity_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1320,7 @@ func (x *GetJwksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJwksResponse.ProtoReflect.Descriptor instead.
 func (*GetJwksResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{20}
+	return file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetJwksResponse) GetKeys() []*JsonWebKey {
@@ -1157,7 +1341,7 @@ var File_telegate_account_auth_v1_identity_service_proto protoreflect.FileDescri
 
 const file_telegate_account_auth_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
-	"/telegate/account_auth/v1/identity_service.proto\x12\x18telegate.account_auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'telegate/account_auth/v1/identity.proto\"\xa3\x01\n" +
+	"/telegate/account_auth/v1/identity_service.proto\x12\x18telegate.account_auth.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'telegate/account_auth/v1/identity.proto\"\xa3\x01\n" +
 	"\x0fRegisterRequest\x12\x14\n" +
 	"\x05email\x18\x01 \x01(\tR\x05email\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\x12\x1f\n" +
@@ -1184,7 +1368,19 @@ const file_telegate_account_auth_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
 	"everywhere\x18\x01 \x01(\bR\n" +
 	"everywhere\"\x10\n" +
-	"\x0eLogoutResponse\"\x0e\n" +
+	"\x0eLogoutResponse\"e\n" +
+	"\x15ChangePasswordRequest\x12)\n" +
+	"\x10current_password\x18\x01 \x01(\tR\x0fcurrentPassword\x12!\n" +
+	"\fnew_password\x18\x02 \x01(\tR\vnewPassword\"\x18\n" +
+	"\x16ChangePasswordResponse\"\\\n" +
+	"\x17CreateInvitationRequest\x12\x14\n" +
+	"\x05email\x18\x01 \x01(\tR\x05email\x12+\n" +
+	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"x\n" +
+	"\x18CreateInvitationResponse\x12D\n" +
+	"\n" +
+	"invitation\x18\x01 \x01(\v2$.telegate.account_auth.v1.InvitationR\n" +
+	"invitation\x12\x16\n" +
+	"\x06secret\x18\x02 \x01(\tR\x06secret\"\x0e\n" +
 	"\fGetMeRequest\"\x81\x02\n" +
 	"\rGetMeResponse\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x18\n" +
@@ -1215,13 +1411,9 @@ const file_telegate_account_auth_v1_identity_service_proto_rawDesc = "" +
 	"\x14RevokeApiKeyResponse\x129\n" +
 	"\aapi_key\x18\x01 \x01(\v2 .telegate.account_auth.v1.ApiKeyR\x06apiKey\"-\n" +
 	"\x13VerifyApiKeyRequest\x12\x16\n" +
-	"\x06secret\x18\x01 \x01(\tR\x06secret\"\xad\x01\n" +
+	"\x06secret\x18\x01 \x01(\tR\x06secret\"Q\n" +
 	"\x14VerifyApiKeyResponse\x129\n" +
-	"\aapi_key\x18\x01 \x01(\v2 .telegate.account_auth.v1.ApiKeyR\x06apiKey\x12\x1d\n" +
-	"\n" +
-	"mesh_token\x18\x02 \x01(\tR\tmeshToken\x12;\n" +
-	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\"\x10\n" +
+	"\aapi_key\x18\x01 \x01(\v2 .telegate.account_auth.v1.ApiKeyR\x06apiKey\"\x10\n" +
 	"\x0eGetJwksRequest\"7\n" +
 	"\n" +
 	"JsonWebKey\x12\x15\n" +
@@ -1230,13 +1422,16 @@ const file_telegate_account_auth_v1_identity_service_proto_rawDesc = "" +
 	"\x0fGetJwksResponse\x128\n" +
 	"\x04keys\x18\x01 \x03(\v2$.telegate.account_auth.v1.JsonWebKeyR\x04keys\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime2\x90\b\n" +
+	"expireTime2\x80\n" +
+	"\n" +
 	"\x0fIdentityService\x12a\n" +
 	"\bRegister\x12).telegate.account_auth.v1.RegisterRequest\x1a*.telegate.account_auth.v1.RegisterResponse\x12X\n" +
 	"\x05Login\x12&.telegate.account_auth.v1.LoginRequest\x1a'.telegate.account_auth.v1.LoginResponse\x12p\n" +
 	"\rRefreshTokens\x12..telegate.account_auth.v1.RefreshTokensRequest\x1a/.telegate.account_auth.v1.RefreshTokensResponse\x12[\n" +
-	"\x06Logout\x12'.telegate.account_auth.v1.LogoutRequest\x1a(.telegate.account_auth.v1.LogoutResponse\x12X\n" +
-	"\x05GetMe\x12&.telegate.account_auth.v1.GetMeRequest\x1a'.telegate.account_auth.v1.GetMeResponse\x12m\n" +
+	"\x06Logout\x12'.telegate.account_auth.v1.LogoutRequest\x1a(.telegate.account_auth.v1.LogoutResponse\x12s\n" +
+	"\x0eChangePassword\x12/.telegate.account_auth.v1.ChangePasswordRequest\x1a0.telegate.account_auth.v1.ChangePasswordResponse\x12X\n" +
+	"\x05GetMe\x12&.telegate.account_auth.v1.GetMeRequest\x1a'.telegate.account_auth.v1.GetMeResponse\x12y\n" +
+	"\x10CreateInvitation\x121.telegate.account_auth.v1.CreateInvitationRequest\x1a2.telegate.account_auth.v1.CreateInvitationResponse\x12m\n" +
 	"\fCreateApiKey\x12-.telegate.account_auth.v1.CreateApiKeyRequest\x1a..telegate.account_auth.v1.CreateApiKeyResponse\x12j\n" +
 	"\vListApiKeys\x12,.telegate.account_auth.v1.ListApiKeysRequest\x1a-.telegate.account_auth.v1.ListApiKeysResponse\x12m\n" +
 	"\fRevokeApiKey\x12-.telegate.account_auth.v1.RevokeApiKeyRequest\x1a..telegate.account_auth.v1.RevokeApiKeyResponse\x12m\n" +
@@ -1255,76 +1450,87 @@ func file_telegate_account_auth_v1_identity_service_proto_rawDescGZIP() []byte {
 	return file_telegate_account_auth_v1_identity_service_proto_rawDescData
 }
 
-var file_telegate_account_auth_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_telegate_account_auth_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_telegate_account_auth_v1_identity_service_proto_goTypes = []any{
-	(*RegisterRequest)(nil),       // 0: telegate.account_auth.v1.RegisterRequest
-	(*RegisterResponse)(nil),      // 1: telegate.account_auth.v1.RegisterResponse
-	(*LoginRequest)(nil),          // 2: telegate.account_auth.v1.LoginRequest
-	(*LoginResponse)(nil),         // 3: telegate.account_auth.v1.LoginResponse
-	(*RefreshTokensRequest)(nil),  // 4: telegate.account_auth.v1.RefreshTokensRequest
-	(*RefreshTokensResponse)(nil), // 5: telegate.account_auth.v1.RefreshTokensResponse
-	(*LogoutRequest)(nil),         // 6: telegate.account_auth.v1.LogoutRequest
-	(*LogoutResponse)(nil),        // 7: telegate.account_auth.v1.LogoutResponse
-	(*GetMeRequest)(nil),          // 8: telegate.account_auth.v1.GetMeRequest
-	(*GetMeResponse)(nil),         // 9: telegate.account_auth.v1.GetMeResponse
-	(*CreateApiKeyRequest)(nil),   // 10: telegate.account_auth.v1.CreateApiKeyRequest
-	(*CreateApiKeyResponse)(nil),  // 11: telegate.account_auth.v1.CreateApiKeyResponse
-	(*ListApiKeysRequest)(nil),    // 12: telegate.account_auth.v1.ListApiKeysRequest
-	(*ListApiKeysResponse)(nil),   // 13: telegate.account_auth.v1.ListApiKeysResponse
-	(*RevokeApiKeyRequest)(nil),   // 14: telegate.account_auth.v1.RevokeApiKeyRequest
-	(*RevokeApiKeyResponse)(nil),  // 15: telegate.account_auth.v1.RevokeApiKeyResponse
-	(*VerifyApiKeyRequest)(nil),   // 16: telegate.account_auth.v1.VerifyApiKeyRequest
-	(*VerifyApiKeyResponse)(nil),  // 17: telegate.account_auth.v1.VerifyApiKeyResponse
-	(*GetJwksRequest)(nil),        // 18: telegate.account_auth.v1.GetJwksRequest
-	(*JsonWebKey)(nil),            // 19: telegate.account_auth.v1.JsonWebKey
-	(*GetJwksResponse)(nil),       // 20: telegate.account_auth.v1.GetJwksResponse
-	(*User)(nil),                  // 21: telegate.account_auth.v1.User
-	(*TokenPair)(nil),             // 22: telegate.account_auth.v1.TokenPair
-	(Role)(0),                     // 23: telegate.account_auth.v1.Role
-	(*ApiKey)(nil),                // 24: telegate.account_auth.v1.ApiKey
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*RegisterRequest)(nil),          // 0: telegate.account_auth.v1.RegisterRequest
+	(*RegisterResponse)(nil),         // 1: telegate.account_auth.v1.RegisterResponse
+	(*LoginRequest)(nil),             // 2: telegate.account_auth.v1.LoginRequest
+	(*LoginResponse)(nil),            // 3: telegate.account_auth.v1.LoginResponse
+	(*RefreshTokensRequest)(nil),     // 4: telegate.account_auth.v1.RefreshTokensRequest
+	(*RefreshTokensResponse)(nil),    // 5: telegate.account_auth.v1.RefreshTokensResponse
+	(*LogoutRequest)(nil),            // 6: telegate.account_auth.v1.LogoutRequest
+	(*LogoutResponse)(nil),           // 7: telegate.account_auth.v1.LogoutResponse
+	(*ChangePasswordRequest)(nil),    // 8: telegate.account_auth.v1.ChangePasswordRequest
+	(*ChangePasswordResponse)(nil),   // 9: telegate.account_auth.v1.ChangePasswordResponse
+	(*CreateInvitationRequest)(nil),  // 10: telegate.account_auth.v1.CreateInvitationRequest
+	(*CreateInvitationResponse)(nil), // 11: telegate.account_auth.v1.CreateInvitationResponse
+	(*GetMeRequest)(nil),             // 12: telegate.account_auth.v1.GetMeRequest
+	(*GetMeResponse)(nil),            // 13: telegate.account_auth.v1.GetMeResponse
+	(*CreateApiKeyRequest)(nil),      // 14: telegate.account_auth.v1.CreateApiKeyRequest
+	(*CreateApiKeyResponse)(nil),     // 15: telegate.account_auth.v1.CreateApiKeyResponse
+	(*ListApiKeysRequest)(nil),       // 16: telegate.account_auth.v1.ListApiKeysRequest
+	(*ListApiKeysResponse)(nil),      // 17: telegate.account_auth.v1.ListApiKeysResponse
+	(*RevokeApiKeyRequest)(nil),      // 18: telegate.account_auth.v1.RevokeApiKeyRequest
+	(*RevokeApiKeyResponse)(nil),     // 19: telegate.account_auth.v1.RevokeApiKeyResponse
+	(*VerifyApiKeyRequest)(nil),      // 20: telegate.account_auth.v1.VerifyApiKeyRequest
+	(*VerifyApiKeyResponse)(nil),     // 21: telegate.account_auth.v1.VerifyApiKeyResponse
+	(*GetJwksRequest)(nil),           // 22: telegate.account_auth.v1.GetJwksRequest
+	(*JsonWebKey)(nil),               // 23: telegate.account_auth.v1.JsonWebKey
+	(*GetJwksResponse)(nil),          // 24: telegate.account_auth.v1.GetJwksResponse
+	(*User)(nil),                     // 25: telegate.account_auth.v1.User
+	(*TokenPair)(nil),                // 26: telegate.account_auth.v1.TokenPair
+	(*durationpb.Duration)(nil),      // 27: google.protobuf.Duration
+	(*Invitation)(nil),               // 28: telegate.account_auth.v1.Invitation
+	(Role)(0),                        // 29: telegate.account_auth.v1.Role
+	(*ApiKey)(nil),                   // 30: telegate.account_auth.v1.ApiKey
+	(*timestamppb.Timestamp)(nil),    // 31: google.protobuf.Timestamp
 }
 var file_telegate_account_auth_v1_identity_service_proto_depIdxs = []int32{
-	21, // 0: telegate.account_auth.v1.RegisterResponse.user:type_name -> telegate.account_auth.v1.User
-	22, // 1: telegate.account_auth.v1.LoginResponse.tokens:type_name -> telegate.account_auth.v1.TokenPair
-	21, // 2: telegate.account_auth.v1.LoginResponse.user:type_name -> telegate.account_auth.v1.User
-	22, // 3: telegate.account_auth.v1.RefreshTokensResponse.tokens:type_name -> telegate.account_auth.v1.TokenPair
-	23, // 4: telegate.account_auth.v1.GetMeResponse.role:type_name -> telegate.account_auth.v1.Role
-	21, // 5: telegate.account_auth.v1.GetMeResponse.user:type_name -> telegate.account_auth.v1.User
-	24, // 6: telegate.account_auth.v1.GetMeResponse.api_key:type_name -> telegate.account_auth.v1.ApiKey
-	25, // 7: telegate.account_auth.v1.CreateApiKeyRequest.expire_time:type_name -> google.protobuf.Timestamp
-	24, // 8: telegate.account_auth.v1.CreateApiKeyResponse.api_key:type_name -> telegate.account_auth.v1.ApiKey
-	24, // 9: telegate.account_auth.v1.ListApiKeysResponse.api_keys:type_name -> telegate.account_auth.v1.ApiKey
-	24, // 10: telegate.account_auth.v1.RevokeApiKeyResponse.api_key:type_name -> telegate.account_auth.v1.ApiKey
-	24, // 11: telegate.account_auth.v1.VerifyApiKeyResponse.api_key:type_name -> telegate.account_auth.v1.ApiKey
-	25, // 12: telegate.account_auth.v1.VerifyApiKeyResponse.expire_time:type_name -> google.protobuf.Timestamp
-	19, // 13: telegate.account_auth.v1.GetJwksResponse.keys:type_name -> telegate.account_auth.v1.JsonWebKey
-	25, // 14: telegate.account_auth.v1.GetJwksResponse.expire_time:type_name -> google.protobuf.Timestamp
-	0,  // 15: telegate.account_auth.v1.IdentityService.Register:input_type -> telegate.account_auth.v1.RegisterRequest
-	2,  // 16: telegate.account_auth.v1.IdentityService.Login:input_type -> telegate.account_auth.v1.LoginRequest
-	4,  // 17: telegate.account_auth.v1.IdentityService.RefreshTokens:input_type -> telegate.account_auth.v1.RefreshTokensRequest
-	6,  // 18: telegate.account_auth.v1.IdentityService.Logout:input_type -> telegate.account_auth.v1.LogoutRequest
-	8,  // 19: telegate.account_auth.v1.IdentityService.GetMe:input_type -> telegate.account_auth.v1.GetMeRequest
-	10, // 20: telegate.account_auth.v1.IdentityService.CreateApiKey:input_type -> telegate.account_auth.v1.CreateApiKeyRequest
-	12, // 21: telegate.account_auth.v1.IdentityService.ListApiKeys:input_type -> telegate.account_auth.v1.ListApiKeysRequest
-	14, // 22: telegate.account_auth.v1.IdentityService.RevokeApiKey:input_type -> telegate.account_auth.v1.RevokeApiKeyRequest
-	16, // 23: telegate.account_auth.v1.IdentityService.VerifyApiKey:input_type -> telegate.account_auth.v1.VerifyApiKeyRequest
-	18, // 24: telegate.account_auth.v1.IdentityService.GetJwks:input_type -> telegate.account_auth.v1.GetJwksRequest
-	1,  // 25: telegate.account_auth.v1.IdentityService.Register:output_type -> telegate.account_auth.v1.RegisterResponse
-	3,  // 26: telegate.account_auth.v1.IdentityService.Login:output_type -> telegate.account_auth.v1.LoginResponse
-	5,  // 27: telegate.account_auth.v1.IdentityService.RefreshTokens:output_type -> telegate.account_auth.v1.RefreshTokensResponse
-	7,  // 28: telegate.account_auth.v1.IdentityService.Logout:output_type -> telegate.account_auth.v1.LogoutResponse
-	9,  // 29: telegate.account_auth.v1.IdentityService.GetMe:output_type -> telegate.account_auth.v1.GetMeResponse
-	11, // 30: telegate.account_auth.v1.IdentityService.CreateApiKey:output_type -> telegate.account_auth.v1.CreateApiKeyResponse
-	13, // 31: telegate.account_auth.v1.IdentityService.ListApiKeys:output_type -> telegate.account_auth.v1.ListApiKeysResponse
-	15, // 32: telegate.account_auth.v1.IdentityService.RevokeApiKey:output_type -> telegate.account_auth.v1.RevokeApiKeyResponse
-	17, // 33: telegate.account_auth.v1.IdentityService.VerifyApiKey:output_type -> telegate.account_auth.v1.VerifyApiKeyResponse
-	20, // 34: telegate.account_auth.v1.IdentityService.GetJwks:output_type -> telegate.account_auth.v1.GetJwksResponse
-	25, // [25:35] is the sub-list for method output_type
-	15, // [15:25] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	25, // 0: telegate.account_auth.v1.RegisterResponse.user:type_name -> telegate.account_auth.v1.User
+	26, // 1: telegate.account_auth.v1.LoginResponse.tokens:type_name -> telegate.account_auth.v1.TokenPair
+	25, // 2: telegate.account_auth.v1.LoginResponse.user:type_name -> telegate.account_auth.v1.User
+	26, // 3: telegate.account_auth.v1.RefreshTokensResponse.tokens:type_name -> telegate.account_auth.v1.TokenPair
+	27, // 4: telegate.account_auth.v1.CreateInvitationRequest.ttl:type_name -> google.protobuf.Duration
+	28, // 5: telegate.account_auth.v1.CreateInvitationResponse.invitation:type_name -> telegate.account_auth.v1.Invitation
+	29, // 6: telegate.account_auth.v1.GetMeResponse.role:type_name -> telegate.account_auth.v1.Role
+	25, // 7: telegate.account_auth.v1.GetMeResponse.user:type_name -> telegate.account_auth.v1.User
+	30, // 8: telegate.account_auth.v1.GetMeResponse.api_key:type_name -> telegate.account_auth.v1.ApiKey
+	31, // 9: telegate.account_auth.v1.CreateApiKeyRequest.expire_time:type_name -> google.protobuf.Timestamp
+	30, // 10: telegate.account_auth.v1.CreateApiKeyResponse.api_key:type_name -> telegate.account_auth.v1.ApiKey
+	30, // 11: telegate.account_auth.v1.ListApiKeysResponse.api_keys:type_name -> telegate.account_auth.v1.ApiKey
+	30, // 12: telegate.account_auth.v1.RevokeApiKeyResponse.api_key:type_name -> telegate.account_auth.v1.ApiKey
+	30, // 13: telegate.account_auth.v1.VerifyApiKeyResponse.api_key:type_name -> telegate.account_auth.v1.ApiKey
+	23, // 14: telegate.account_auth.v1.GetJwksResponse.keys:type_name -> telegate.account_auth.v1.JsonWebKey
+	31, // 15: telegate.account_auth.v1.GetJwksResponse.expire_time:type_name -> google.protobuf.Timestamp
+	0,  // 16: telegate.account_auth.v1.IdentityService.Register:input_type -> telegate.account_auth.v1.RegisterRequest
+	2,  // 17: telegate.account_auth.v1.IdentityService.Login:input_type -> telegate.account_auth.v1.LoginRequest
+	4,  // 18: telegate.account_auth.v1.IdentityService.RefreshTokens:input_type -> telegate.account_auth.v1.RefreshTokensRequest
+	6,  // 19: telegate.account_auth.v1.IdentityService.Logout:input_type -> telegate.account_auth.v1.LogoutRequest
+	8,  // 20: telegate.account_auth.v1.IdentityService.ChangePassword:input_type -> telegate.account_auth.v1.ChangePasswordRequest
+	12, // 21: telegate.account_auth.v1.IdentityService.GetMe:input_type -> telegate.account_auth.v1.GetMeRequest
+	10, // 22: telegate.account_auth.v1.IdentityService.CreateInvitation:input_type -> telegate.account_auth.v1.CreateInvitationRequest
+	14, // 23: telegate.account_auth.v1.IdentityService.CreateApiKey:input_type -> telegate.account_auth.v1.CreateApiKeyRequest
+	16, // 24: telegate.account_auth.v1.IdentityService.ListApiKeys:input_type -> telegate.account_auth.v1.ListApiKeysRequest
+	18, // 25: telegate.account_auth.v1.IdentityService.RevokeApiKey:input_type -> telegate.account_auth.v1.RevokeApiKeyRequest
+	20, // 26: telegate.account_auth.v1.IdentityService.VerifyApiKey:input_type -> telegate.account_auth.v1.VerifyApiKeyRequest
+	22, // 27: telegate.account_auth.v1.IdentityService.GetJwks:input_type -> telegate.account_auth.v1.GetJwksRequest
+	1,  // 28: telegate.account_auth.v1.IdentityService.Register:output_type -> telegate.account_auth.v1.RegisterResponse
+	3,  // 29: telegate.account_auth.v1.IdentityService.Login:output_type -> telegate.account_auth.v1.LoginResponse
+	5,  // 30: telegate.account_auth.v1.IdentityService.RefreshTokens:output_type -> telegate.account_auth.v1.RefreshTokensResponse
+	7,  // 31: telegate.account_auth.v1.IdentityService.Logout:output_type -> telegate.account_auth.v1.LogoutResponse
+	9,  // 32: telegate.account_auth.v1.IdentityService.ChangePassword:output_type -> telegate.account_auth.v1.ChangePasswordResponse
+	13, // 33: telegate.account_auth.v1.IdentityService.GetMe:output_type -> telegate.account_auth.v1.GetMeResponse
+	11, // 34: telegate.account_auth.v1.IdentityService.CreateInvitation:output_type -> telegate.account_auth.v1.CreateInvitationResponse
+	15, // 35: telegate.account_auth.v1.IdentityService.CreateApiKey:output_type -> telegate.account_auth.v1.CreateApiKeyResponse
+	17, // 36: telegate.account_auth.v1.IdentityService.ListApiKeys:output_type -> telegate.account_auth.v1.ListApiKeysResponse
+	19, // 37: telegate.account_auth.v1.IdentityService.RevokeApiKey:output_type -> telegate.account_auth.v1.RevokeApiKeyResponse
+	21, // 38: telegate.account_auth.v1.IdentityService.VerifyApiKey:output_type -> telegate.account_auth.v1.VerifyApiKeyResponse
+	24, // 39: telegate.account_auth.v1.IdentityService.GetJwks:output_type -> telegate.account_auth.v1.GetJwksResponse
+	28, // [28:40] is the sub-list for method output_type
+	16, // [16:28] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_telegate_account_auth_v1_identity_service_proto_init() }
@@ -1339,7 +1545,7 @@ func file_telegate_account_auth_v1_identity_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_account_auth_v1_identity_service_proto_rawDesc), len(file_telegate_account_auth_v1_identity_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

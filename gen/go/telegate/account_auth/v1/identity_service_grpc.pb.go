@@ -4,8 +4,7 @@
 // - protoc             (unknown)
 // source: telegate/account_auth/v1/identity_service.proto
 
-// Who may call the mesh. The messages of this file are settled when the service is built; until then fields
-// may be added, renamed and moved.
+// Who may call the mesh.
 
 package account_authv1
 
@@ -22,16 +21,18 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	IdentityService_Register_FullMethodName      = "/telegate.account_auth.v1.IdentityService/Register"
-	IdentityService_Login_FullMethodName         = "/telegate.account_auth.v1.IdentityService/Login"
-	IdentityService_RefreshTokens_FullMethodName = "/telegate.account_auth.v1.IdentityService/RefreshTokens"
-	IdentityService_Logout_FullMethodName        = "/telegate.account_auth.v1.IdentityService/Logout"
-	IdentityService_GetMe_FullMethodName         = "/telegate.account_auth.v1.IdentityService/GetMe"
-	IdentityService_CreateApiKey_FullMethodName  = "/telegate.account_auth.v1.IdentityService/CreateApiKey"
-	IdentityService_ListApiKeys_FullMethodName   = "/telegate.account_auth.v1.IdentityService/ListApiKeys"
-	IdentityService_RevokeApiKey_FullMethodName  = "/telegate.account_auth.v1.IdentityService/RevokeApiKey"
-	IdentityService_VerifyApiKey_FullMethodName  = "/telegate.account_auth.v1.IdentityService/VerifyApiKey"
-	IdentityService_GetJwks_FullMethodName       = "/telegate.account_auth.v1.IdentityService/GetJwks"
+	IdentityService_Register_FullMethodName         = "/telegate.account_auth.v1.IdentityService/Register"
+	IdentityService_Login_FullMethodName            = "/telegate.account_auth.v1.IdentityService/Login"
+	IdentityService_RefreshTokens_FullMethodName    = "/telegate.account_auth.v1.IdentityService/RefreshTokens"
+	IdentityService_Logout_FullMethodName           = "/telegate.account_auth.v1.IdentityService/Logout"
+	IdentityService_ChangePassword_FullMethodName   = "/telegate.account_auth.v1.IdentityService/ChangePassword"
+	IdentityService_GetMe_FullMethodName            = "/telegate.account_auth.v1.IdentityService/GetMe"
+	IdentityService_CreateInvitation_FullMethodName = "/telegate.account_auth.v1.IdentityService/CreateInvitation"
+	IdentityService_CreateApiKey_FullMethodName     = "/telegate.account_auth.v1.IdentityService/CreateApiKey"
+	IdentityService_ListApiKeys_FullMethodName      = "/telegate.account_auth.v1.IdentityService/ListApiKeys"
+	IdentityService_RevokeApiKey_FullMethodName     = "/telegate.account_auth.v1.IdentityService/RevokeApiKey"
+	IdentityService_VerifyApiKey_FullMethodName     = "/telegate.account_auth.v1.IdentityService/VerifyApiKey"
+	IdentityService_GetJwks_FullMethodName          = "/telegate.account_auth.v1.IdentityService/GetJwks"
 )
 
 // IdentityServiceClient is the client API for IdentityService service.
@@ -45,8 +46,9 @@ const (
 // repeated with the same id for 24 hours: nothing happens twice.
 type IdentityServiceClient interface {
 	// Registers a user; makes a tenant, or joins one by invitation. Needs no credentials. Errors:
-	// ALREADY_EXISTS (the e-mail address is taken), NOT_FOUND (the invitation is unknown or used),
-	// REQUEST_ID_REUSED, QUOTA_EXCEEDED.
+	// ALREADY_EXISTS (the e-mail address is taken), NOT_FOUND (the invitation is unknown, used or expired),
+	// SCOPE_MISSING (the deployment takes nobody without an invitation), REQUEST_ID_REUSED, QUOTA_EXCEEDED with
+	// RetryInfo.
 	Register(ctx context.Context, in *RegisterRequest, opts ...grpc.CallOption) (*RegisterResponse, error)
 	// Logs a user in. Needs no credentials. Errors: CREDENTIALS_INVALID (which of the two is wrong is not said),
 	// QUOTA_EXCEEDED with RetryInfo (too many attempts of the user or the address).
@@ -58,18 +60,27 @@ type IdentityServiceClient interface {
 	// Ends the caller's login, or all of the user's: tokens are refused and streams end within 1 s. Needs a
 	// user's token. Idempotent.
 	Logout(ctx context.Context, in *LogoutRequest, opts ...grpc.CallOption) (*LogoutResponse, error)
+	// Changes the caller's password and ends all of the user's other logins. Needs a user's token. Errors:
+	// CREDENTIALS_INVALID (the current password is wrong), QUOTA_EXCEEDED with RetryInfo.
+	ChangePassword(ctx context.Context, in *ChangePasswordRequest, opts ...grpc.CallOption) (*ChangePasswordResponse, error)
 	// Returns who the caller is. Any credentials.
 	GetMe(ctx context.Context, in *GetMeRequest, opts ...grpc.CallOption) (*GetMeResponse, error)
-	// Makes an API key of the caller's tenant. Needs a user's token; the key's scopes may not go beyond the
-	// user's own (SCOPE_MISSING). The secret is in this answer and never again. Errors: REQUEST_ID_REUSED,
-	// QUOTA_EXCEEDED (too many keys).
+	// Makes an invitation to the caller's tenant, for one person and a limited time. Needs the token of the
+	// tenant's owner, or an operator's. The secret is in this answer and never again. Errors: QUOTA_EXCEEDED (too
+	// many that nobody has used).
+	CreateInvitation(ctx context.Context, in *CreateInvitationRequest, opts ...grpc.CallOption) (*CreateInvitationResponse, error)
+	// Makes an API key of the caller's tenant. Needs a user's token, or an operator's key; the scopes may not go
+	// beyond the caller's own (SCOPE_MISSING). The secret is in this answer and never again. Errors:
+	// REQUEST_ID_REUSED, QUOTA_EXCEEDED (too many keys).
 	CreateApiKey(ctx context.Context, in *CreateApiKeyRequest, opts ...grpc.CallOption) (*CreateApiKeyResponse, error)
-	// Lists the tenant's API keys by rising time of creation, revoked ones included. Needs a user's token.
+	// Lists the tenant's API keys by rising time of creation, revoked ones included for 90 days. Needs a
+	// user's token, or an operator's key.
 	ListApiKeys(ctx context.Context, in *ListApiKeysRequest, opts ...grpc.CallOption) (*ListApiKeysResponse, error)
-	// Revokes an API key: it is refused everywhere and its streams end within 1 s. Needs a user's token.
-	// Idempotent. Errors: NOT_FOUND.
+	// Revokes an API key: it is refused everywhere and its streams end within 1 s. Needs a user's token,
+	// or an operator's key. Idempotent. Errors: NOT_FOUND.
 	RevokeApiKey(ctx context.Context, in *RevokeApiKeyRequest, opts ...grpc.CallOption) (*RevokeApiKeyResponse, error)
-	// Exchanges an API key for what it stands for and a short token of the mesh. Scope `mesh`. Errors:
+	// Says what an API key stands for. Scope `mesh`. The answer may be used for a minute, and while this service
+	// can not be reached for ten, unless the event CredentialRevoked says that the key has ended. Errors:
 	// CREDENTIALS_INVALID.
 	VerifyApiKey(ctx context.Context, in *VerifyApiKeyRequest, opts ...grpc.CallOption) (*VerifyApiKeyResponse, error)
 	// Returns the public keys that access tokens are signed with, the next one included before it is used. Needs
@@ -125,10 +136,30 @@ func (c *identityServiceClient) Logout(ctx context.Context, in *LogoutRequest, o
 	return out, nil
 }
 
+func (c *identityServiceClient) ChangePassword(ctx context.Context, in *ChangePasswordRequest, opts ...grpc.CallOption) (*ChangePasswordResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangePasswordResponse)
+	err := c.cc.Invoke(ctx, IdentityService_ChangePassword_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *identityServiceClient) GetMe(ctx context.Context, in *GetMeRequest, opts ...grpc.CallOption) (*GetMeResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetMeResponse)
 	err := c.cc.Invoke(ctx, IdentityService_GetMe_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *identityServiceClient) CreateInvitation(ctx context.Context, in *CreateInvitationRequest, opts ...grpc.CallOption) (*CreateInvitationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateInvitationResponse)
+	err := c.cc.Invoke(ctx, IdentityService_CreateInvitation_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -196,8 +227,9 @@ func (c *identityServiceClient) GetJwks(ctx context.Context, in *GetJwksRequest,
 // repeated with the same id for 24 hours: nothing happens twice.
 type IdentityServiceServer interface {
 	// Registers a user; makes a tenant, or joins one by invitation. Needs no credentials. Errors:
-	// ALREADY_EXISTS (the e-mail address is taken), NOT_FOUND (the invitation is unknown or used),
-	// REQUEST_ID_REUSED, QUOTA_EXCEEDED.
+	// ALREADY_EXISTS (the e-mail address is taken), NOT_FOUND (the invitation is unknown, used or expired),
+	// SCOPE_MISSING (the deployment takes nobody without an invitation), REQUEST_ID_REUSED, QUOTA_EXCEEDED with
+	// RetryInfo.
 	Register(context.Context, *RegisterRequest) (*RegisterResponse, error)
 	// Logs a user in. Needs no credentials. Errors: CREDENTIALS_INVALID (which of the two is wrong is not said),
 	// QUOTA_EXCEEDED with RetryInfo (too many attempts of the user or the address).
@@ -209,18 +241,27 @@ type IdentityServiceServer interface {
 	// Ends the caller's login, or all of the user's: tokens are refused and streams end within 1 s. Needs a
 	// user's token. Idempotent.
 	Logout(context.Context, *LogoutRequest) (*LogoutResponse, error)
+	// Changes the caller's password and ends all of the user's other logins. Needs a user's token. Errors:
+	// CREDENTIALS_INVALID (the current password is wrong), QUOTA_EXCEEDED with RetryInfo.
+	ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error)
 	// Returns who the caller is. Any credentials.
 	GetMe(context.Context, *GetMeRequest) (*GetMeResponse, error)
-	// Makes an API key of the caller's tenant. Needs a user's token; the key's scopes may not go beyond the
-	// user's own (SCOPE_MISSING). The secret is in this answer and never again. Errors: REQUEST_ID_REUSED,
-	// QUOTA_EXCEEDED (too many keys).
+	// Makes an invitation to the caller's tenant, for one person and a limited time. Needs the token of the
+	// tenant's owner, or an operator's. The secret is in this answer and never again. Errors: QUOTA_EXCEEDED (too
+	// many that nobody has used).
+	CreateInvitation(context.Context, *CreateInvitationRequest) (*CreateInvitationResponse, error)
+	// Makes an API key of the caller's tenant. Needs a user's token, or an operator's key; the scopes may not go
+	// beyond the caller's own (SCOPE_MISSING). The secret is in this answer and never again. Errors:
+	// REQUEST_ID_REUSED, QUOTA_EXCEEDED (too many keys).
 	CreateApiKey(context.Context, *CreateApiKeyRequest) (*CreateApiKeyResponse, error)
-	// Lists the tenant's API keys by rising time of creation, revoked ones included. Needs a user's token.
+	// Lists the tenant's API keys by rising time of creation, revoked ones included for 90 days. Needs a
+	// user's token, or an operator's key.
 	ListApiKeys(context.Context, *ListApiKeysRequest) (*ListApiKeysResponse, error)
-	// Revokes an API key: it is refused everywhere and its streams end within 1 s. Needs a user's token.
-	// Idempotent. Errors: NOT_FOUND.
+	// Revokes an API key: it is refused everywhere and its streams end within 1 s. Needs a user's token,
+	// or an operator's key. Idempotent. Errors: NOT_FOUND.
 	RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*RevokeApiKeyResponse, error)
-	// Exchanges an API key for what it stands for and a short token of the mesh. Scope `mesh`. Errors:
+	// Says what an API key stands for. Scope `mesh`. The answer may be used for a minute, and while this service
+	// can not be reached for ten, unless the event CredentialRevoked says that the key has ended. Errors:
 	// CREDENTIALS_INVALID.
 	VerifyApiKey(context.Context, *VerifyApiKeyRequest) (*VerifyApiKeyResponse, error)
 	// Returns the public keys that access tokens are signed with, the next one included before it is used. Needs
@@ -248,8 +289,14 @@ func (UnimplementedIdentityServiceServer) RefreshTokens(context.Context, *Refres
 func (UnimplementedIdentityServiceServer) Logout(context.Context, *LogoutRequest) (*LogoutResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Logout not implemented")
 }
+func (UnimplementedIdentityServiceServer) ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ChangePassword not implemented")
+}
 func (UnimplementedIdentityServiceServer) GetMe(context.Context, *GetMeRequest) (*GetMeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetMe not implemented")
+}
+func (UnimplementedIdentityServiceServer) CreateInvitation(context.Context, *CreateInvitationRequest) (*CreateInvitationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateInvitation not implemented")
 }
 func (UnimplementedIdentityServiceServer) CreateApiKey(context.Context, *CreateApiKeyRequest) (*CreateApiKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateApiKey not implemented")
@@ -359,6 +406,24 @@ func _IdentityService_Logout_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IdentityService_ChangePassword_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChangePasswordRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IdentityServiceServer).ChangePassword(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IdentityService_ChangePassword_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IdentityServiceServer).ChangePassword(ctx, req.(*ChangePasswordRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _IdentityService_GetMe_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetMeRequest)
 	if err := dec(in); err != nil {
@@ -373,6 +438,24 @@ func _IdentityService_GetMe_Handler(srv interface{}, ctx context.Context, dec fu
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(IdentityServiceServer).GetMe(ctx, req.(*GetMeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IdentityService_CreateInvitation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateInvitationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IdentityServiceServer).CreateInvitation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IdentityService_CreateInvitation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IdentityServiceServer).CreateInvitation(ctx, req.(*CreateInvitationRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -491,8 +574,16 @@ var IdentityService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _IdentityService_Logout_Handler,
 		},
 		{
+			MethodName: "ChangePassword",
+			Handler:    _IdentityService_ChangePassword_Handler,
+		},
+		{
 			MethodName: "GetMe",
 			Handler:    _IdentityService_GetMe_Handler,
+		},
+		{
+			MethodName: "CreateInvitation",
+			Handler:    _IdentityService_CreateInvitation_Handler,
 		},
 		{
 			MethodName: "CreateApiKey",

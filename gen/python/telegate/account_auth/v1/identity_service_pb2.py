@@ -22,59 +22,68 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from telegate.account_auth.v1 import identity_pb2 as telegate_dot_account__auth_dot_v1_dot_identity__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/telegate/account_auth/v1/identity_service.proto\x12\x18telegate.account_auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'telegate/account_auth/v1/identity.proto\"o\n\x0fRegisterRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x13\n\x0btenant_name\x18\x03 \x01(\t\x12\x12\n\ninvitation\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"@\n\x10RegisterResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.telegate.account_auth.v1.User\"/\n\x0cLoginRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\"r\n\rLoginResponse\x12\x33\n\x06tokens\x18\x01 \x01(\x0b\x32#.telegate.account_auth.v1.TokenPair\x12,\n\x04user\x18\x02 \x01(\x0b\x32\x1e.telegate.account_auth.v1.User\"-\n\x14RefreshTokensRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\"L\n\x15RefreshTokensResponse\x12\x33\n\x06tokens\x18\x01 \x01(\x0b\x32#.telegate.account_auth.v1.TokenPair\"#\n\rLogoutRequest\x12\x12\n\neverywhere\x18\x01 \x01(\x08\"\x10\n\x0eLogoutResponse\"\x0e\n\x0cGetMeRequest\"\xd2\x01\n\rGetMeResponse\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x1e.telegate.account_auth.v1.Role\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12,\n\x04user\x18\x05 \x01(\x0b\x32\x1e.telegate.account_auth.v1.User\x12\x31\n\x07\x61pi_key\x18\x06 \x01(\x0b\x32 .telegate.account_auth.v1.ApiKey\"x\n\x13\x43reateApiKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"Y\n\x14\x43reateApiKeyResponse\x12\x31\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32 .telegate.account_auth.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\";\n\x12ListApiKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"b\n\x13ListApiKeysResponse\x12\x32\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32 .telegate.account_auth.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x13RevokeApiKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"I\n\x14RevokeApiKeyResponse\x12\x31\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32 .telegate.account_auth.v1.ApiKey\"%\n\x13VerifyApiKeyRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\"\x8e\x01\n\x14VerifyApiKeyResponse\x12\x31\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32 .telegate.account_auth.v1.ApiKey\x12\x12\n\nmesh_token\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x10\n\x0eGetJwksRequest\"*\n\nJsonWebKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0c\n\x04json\x18\x02 \x01(\t\"v\n\x0fGetJwksResponse\x12\x32\n\x04keys\x18\x01 \x03(\x0b\x32$.telegate.account_auth.v1.JsonWebKey\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x90\x08\n\x0fIdentityService\x12\x61\n\x08Register\x12).telegate.account_auth.v1.RegisterRequest\x1a*.telegate.account_auth.v1.RegisterResponse\x12X\n\x05Login\x12&.telegate.account_auth.v1.LoginRequest\x1a\'.telegate.account_auth.v1.LoginResponse\x12p\n\rRefreshTokens\x12..telegate.account_auth.v1.RefreshTokensRequest\x1a/.telegate.account_auth.v1.RefreshTokensResponse\x12[\n\x06Logout\x12\'.telegate.account_auth.v1.LogoutRequest\x1a(.telegate.account_auth.v1.LogoutResponse\x12X\n\x05GetMe\x12&.telegate.account_auth.v1.GetMeRequest\x1a\'.telegate.account_auth.v1.GetMeResponse\x12m\n\x0c\x43reateApiKey\x12-.telegate.account_auth.v1.CreateApiKeyRequest\x1a..telegate.account_auth.v1.CreateApiKeyResponse\x12j\n\x0bListApiKeys\x12,.telegate.account_auth.v1.ListApiKeysRequest\x1a-.telegate.account_auth.v1.ListApiKeysResponse\x12m\n\x0cRevokeApiKey\x12-.telegate.account_auth.v1.RevokeApiKeyRequest\x1a..telegate.account_auth.v1.RevokeApiKeyResponse\x12m\n\x0cVerifyApiKey\x12-.telegate.account_auth.v1.VerifyApiKeyRequest\x1a..telegate.account_auth.v1.VerifyApiKeyResponse\x12^\n\x07GetJwks\x12(.telegate.account_auth.v1.GetJwksRequest\x1a).telegate.account_auth.v1.GetJwksResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/telegate/account_auth/v1/identity_service.proto\x12\x18telegate.account_auth.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'telegate/account_auth/v1/identity.proto\"o\n\x0fRegisterRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x13\n\x0btenant_name\x18\x03 \x01(\t\x12\x12\n\ninvitation\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"@\n\x10RegisterResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.telegate.account_auth.v1.User\"/\n\x0cLoginRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\"r\n\rLoginResponse\x12\x33\n\x06tokens\x18\x01 \x01(\x0b\x32#.telegate.account_auth.v1.TokenPair\x12,\n\x04user\x18\x02 \x01(\x0b\x32\x1e.telegate.account_auth.v1.User\"-\n\x14RefreshTokensRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\"L\n\x15RefreshTokensResponse\x12\x33\n\x06tokens\x18\x01 \x01(\x0b\x32#.telegate.account_auth.v1.TokenPair\"#\n\rLogoutRequest\x12\x12\n\neverywhere\x18\x01 \x01(\x08\"\x10\n\x0eLogoutResponse\"G\n\x15\x43hangePasswordRequest\x12\x18\n\x10\x63urrent_password\x18\x01 \x01(\t\x12\x14\n\x0cnew_password\x18\x02 \x01(\t\"\x18\n\x16\x43hangePasswordResponse\"P\n\x17\x43reateInvitationRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"d\n\x18\x43reateInvitationResponse\x12\x38\n\ninvitation\x18\x01 \x01(\x0b\x32$.telegate.account_auth.v1.Invitation\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x0e\n\x0cGetMeRequest\"\xd2\x01\n\rGetMeResponse\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x1e.telegate.account_auth.v1.Role\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12,\n\x04user\x18\x05 \x01(\x0b\x32\x1e.telegate.account_auth.v1.User\x12\x31\n\x07\x61pi_key\x18\x06 \x01(\x0b\x32 .telegate.account_auth.v1.ApiKey\"x\n\x13\x43reateApiKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"Y\n\x14\x43reateApiKeyResponse\x12\x31\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32 .telegate.account_auth.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\";\n\x12ListApiKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"b\n\x13ListApiKeysResponse\x12\x32\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32 .telegate.account_auth.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x13RevokeApiKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"I\n\x14RevokeApiKeyResponse\x12\x31\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32 .telegate.account_auth.v1.ApiKey\"%\n\x13VerifyApiKeyRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\"I\n\x14VerifyApiKeyResponse\x12\x31\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32 .telegate.account_auth.v1.ApiKey\"\x10\n\x0eGetJwksRequest\"*\n\nJsonWebKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0c\n\x04json\x18\x02 \x01(\t\"v\n\x0fGetJwksResponse\x12\x32\n\x04keys\x18\x01 \x03(\x0b\x32$.telegate.account_auth.v1.JsonWebKey\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x80\n\n\x0fIdentityService\x12\x61\n\x08Register\x12).telegate.account_auth.v1.RegisterRequest\x1a*.telegate.account_auth.v1.RegisterResponse\x12X\n\x05Login\x12&.telegate.account_auth.v1.LoginRequest\x1a\'.telegate.account_auth.v1.LoginResponse\x12p\n\rRefreshTokens\x12..telegate.account_auth.v1.RefreshTokensRequest\x1a/.telegate.account_auth.v1.RefreshTokensResponse\x12[\n\x06Logout\x12\'.telegate.account_auth.v1.LogoutRequest\x1a(.telegate.account_auth.v1.LogoutResponse\x12s\n\x0e\x43hangePassword\x12/.telegate.account_auth.v1.ChangePasswordRequest\x1a\x30.telegate.account_auth.v1.ChangePasswordResponse\x12X\n\x05GetMe\x12&.telegate.account_auth.v1.GetMeRequest\x1a\'.telegate.account_auth.v1.GetMeResponse\x12y\n\x10\x43reateInvitation\x12\x31.telegate.account_auth.v1.CreateInvitationRequest\x1a\x32.telegate.account_auth.v1.CreateInvitationResponse\x12m\n\x0c\x43reateApiKey\x12-.telegate.account_auth.v1.CreateApiKeyRequest\x1a..telegate.account_auth.v1.CreateApiKeyResponse\x12j\n\x0bListApiKeys\x12,.telegate.account_auth.v1.ListApiKeysRequest\x1a-.telegate.account_auth.v1.ListApiKeysResponse\x12m\n\x0cRevokeApiKey\x12-.telegate.account_auth.v1.RevokeApiKeyRequest\x1a..telegate.account_auth.v1.RevokeApiKeyResponse\x12m\n\x0cVerifyApiKey\x12-.telegate.account_auth.v1.VerifyApiKeyRequest\x1a..telegate.account_auth.v1.VerifyApiKeyResponse\x12^\n\x07GetJwks\x12(.telegate.account_auth.v1.GetJwksRequest\x1a).telegate.account_auth.v1.GetJwksResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'telegate.account_auth.v1.identity_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REGISTERREQUEST']._serialized_start=151
-  _globals['_REGISTERREQUEST']._serialized_end=262
-  _globals['_REGISTERRESPONSE']._serialized_start=264
-  _globals['_REGISTERRESPONSE']._serialized_end=328
-  _globals['_LOGINREQUEST']._serialized_start=330
-  _globals['_LOGINREQUEST']._serialized_end=377
-  _globals['_LOGINRESPONSE']._serialized_start=379
-  _globals['_LOGINRESPONSE']._serialized_end=493
-  _globals['_REFRESHTOKENSREQUEST']._serialized_start=495
-  _globals['_REFRESHTOKENSREQUEST']._serialized_end=540
-  _globals['_REFRESHTOKENSRESPONSE']._serialized_start=542
-  _globals['_REFRESHTOKENSRESPONSE']._serialized_end=618
-  _globals['_LOGOUTREQUEST']._serialized_start=620
-  _globals['_LOGOUTREQUEST']._serialized_end=655
-  _globals['_LOGOUTRESPONSE']._serialized_start=657
-  _globals['_LOGOUTRESPONSE']._serialized_end=673
-  _globals['_GETMEREQUEST']._serialized_start=675
-  _globals['_GETMEREQUEST']._serialized_end=689
-  _globals['_GETMERESPONSE']._serialized_start=692
-  _globals['_GETMERESPONSE']._serialized_end=902
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=904
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1024
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=1026
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=1115
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=1117
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1176
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1178
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1276
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1278
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1315
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=1317
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=1390
-  _globals['_VERIFYAPIKEYREQUEST']._serialized_start=1392
-  _globals['_VERIFYAPIKEYREQUEST']._serialized_end=1429
-  _globals['_VERIFYAPIKEYRESPONSE']._serialized_start=1432
-  _globals['_VERIFYAPIKEYRESPONSE']._serialized_end=1574
-  _globals['_GETJWKSREQUEST']._serialized_start=1576
-  _globals['_GETJWKSREQUEST']._serialized_end=1592
-  _globals['_JSONWEBKEY']._serialized_start=1594
-  _globals['_JSONWEBKEY']._serialized_end=1636
-  _globals['_GETJWKSRESPONSE']._serialized_start=1638
-  _globals['_GETJWKSRESPONSE']._serialized_end=1756
-  _globals['_IDENTITYSERVICE']._serialized_start=1759
-  _globals['_IDENTITYSERVICE']._serialized_end=2799
+  _globals['_REGISTERREQUEST']._serialized_start=183
+  _globals['_REGISTERREQUEST']._serialized_end=294
+  _globals['_REGISTERRESPONSE']._serialized_start=296
+  _globals['_REGISTERRESPONSE']._serialized_end=360
+  _globals['_LOGINREQUEST']._serialized_start=362
+  _globals['_LOGINREQUEST']._serialized_end=409
+  _globals['_LOGINRESPONSE']._serialized_start=411
+  _globals['_LOGINRESPONSE']._serialized_end=525
+  _globals['_REFRESHTOKENSREQUEST']._serialized_start=527
+  _globals['_REFRESHTOKENSREQUEST']._serialized_end=572
+  _globals['_REFRESHTOKENSRESPONSE']._serialized_start=574
+  _globals['_REFRESHTOKENSRESPONSE']._serialized_end=650
+  _globals['_LOGOUTREQUEST']._serialized_start=652
+  _globals['_LOGOUTREQUEST']._serialized_end=687
+  _globals['_LOGOUTRESPONSE']._serialized_start=689
+  _globals['_LOGOUTRESPONSE']._serialized_end=705
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=707
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=778
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=780
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=804
+  _globals['_CREATEINVITATIONREQUEST']._serialized_start=806
+  _globals['_CREATEINVITATIONREQUEST']._serialized_end=886
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=888
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=988
+  _globals['_GETMEREQUEST']._serialized_start=990
+  _globals['_GETMEREQUEST']._serialized_end=1004
+  _globals['_GETMERESPONSE']._serialized_start=1007
+  _globals['_GETMERESPONSE']._serialized_end=1217
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=1219
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1339
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=1341
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=1430
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=1432
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1491
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1493
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1591
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1593
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1630
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=1632
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=1705
+  _globals['_VERIFYAPIKEYREQUEST']._serialized_start=1707
+  _globals['_VERIFYAPIKEYREQUEST']._serialized_end=1744
+  _globals['_VERIFYAPIKEYRESPONSE']._serialized_start=1746
+  _globals['_VERIFYAPIKEYRESPONSE']._serialized_end=1819
+  _globals['_GETJWKSREQUEST']._serialized_start=1821
+  _globals['_GETJWKSREQUEST']._serialized_end=1837
+  _globals['_JSONWEBKEY']._serialized_start=1839
+  _globals['_JSONWEBKEY']._serialized_end=1881
+  _globals['_GETJWKSRESPONSE']._serialized_start=1883
+  _globals['_GETJWKSRESPONSE']._serialized_end=2001
+  _globals['_IDENTITYSERVICE']._serialized_start=2004
+  _globals['_IDENTITYSERVICE']._serialized_end=3284
 # @@protoc_insertion_point(module_scope)

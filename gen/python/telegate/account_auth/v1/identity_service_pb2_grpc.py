@@ -59,10 +59,20 @@ class IdentityServiceStub:
                 request_serializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.LogoutRequest.SerializeToString,
                 response_deserializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.LogoutResponse.FromString,
                 _registered_method=True)
+        self.ChangePassword = channel.unary_unary(
+                '/telegate.account_auth.v1.IdentityService/ChangePassword',
+                request_serializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.ChangePasswordResponse.FromString,
+                _registered_method=True)
         self.GetMe = channel.unary_unary(
                 '/telegate.account_auth.v1.IdentityService/GetMe',
                 request_serializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.GetMeRequest.SerializeToString,
                 response_deserializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.GetMeResponse.FromString,
+                _registered_method=True)
+        self.CreateInvitation = channel.unary_unary(
+                '/telegate.account_auth.v1.IdentityService/CreateInvitation',
+                request_serializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.CreateInvitationRequest.SerializeToString,
+                response_deserializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.CreateInvitationResponse.FromString,
                 _registered_method=True)
         self.CreateApiKey = channel.unary_unary(
                 '/telegate.account_auth.v1.IdentityService/CreateApiKey',
@@ -101,8 +111,9 @@ class IdentityServiceServicer:
 
     def Register(self, request, context):
         """Registers a user; makes a tenant, or joins one by invitation. Needs no credentials. Errors:
-        ALREADY_EXISTS (the e-mail address is taken), NOT_FOUND (the invitation is unknown or used),
-        REQUEST_ID_REUSED, QUOTA_EXCEEDED.
+        ALREADY_EXISTS (the e-mail address is taken), NOT_FOUND (the invitation is unknown, used or expired),
+        SCOPE_MISSING (the deployment takes nobody without an invitation), REQUEST_ID_REUSED, QUOTA_EXCEEDED with
+        RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +144,14 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangePassword(self, request, context):
+        """Changes the caller's password and ends all of the user's other logins. Needs a user's token. Errors:
+        CREDENTIALS_INVALID (the current password is wrong), QUOTA_EXCEEDED with RetryInfo.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetMe(self, request, context):
         """Returns who the caller is. Any credentials.
         """
@@ -140,32 +159,43 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateInvitation(self, request, context):
+        """Makes an invitation to the caller's tenant, for one person and a limited time. Needs the token of the
+        tenant's owner, or an operator's. The secret is in this answer and never again. Errors: QUOTA_EXCEEDED (too
+        many that nobody has used).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateApiKey(self, request, context):
-        """Makes an API key of the caller's tenant. Needs a user's token; the key's scopes may not go beyond the
-        user's own (SCOPE_MISSING). The secret is in this answer and never again. Errors: REQUEST_ID_REUSED,
-        QUOTA_EXCEEDED (too many keys).
+        """Makes an API key of the caller's tenant. Needs a user's token, or an operator's key; the scopes may not go
+        beyond the caller's own (SCOPE_MISSING). The secret is in this answer and never again. Errors:
+        REQUEST_ID_REUSED, QUOTA_EXCEEDED (too many keys).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListApiKeys(self, request, context):
-        """Lists the tenant's API keys by rising time of creation, revoked ones included. Needs a user's token.
+        """Lists the tenant's API keys by rising time of creation, revoked ones included for 90 days. Needs a
+        user's token, or an operator's key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApiKey(self, request, context):
-        """Revokes an API key: it is refused everywhere and its streams end within 1 s. Needs a user's token.
-        Idempotent. Errors: NOT_FOUND.
+        """Revokes an API key: it is refused everywhere and its streams end within 1 s. Needs a user's token,
+        or an operator's key. Idempotent. Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def VerifyApiKey(self, request, context):
-        """Exchanges an API key for what it stands for and a short token of the mesh. Scope `mesh`. Errors:
+        """Says what an API key stands for. Scope `mesh`. The answer may be used for a minute, and while this service
+        can not be reached for ten, unless the event CredentialRevoked says that the key has ended. Errors:
         CREDENTIALS_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -203,10 +233,20 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.LogoutRequest.FromString,
                     response_serializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.LogoutResponse.SerializeToString,
             ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.ChangePasswordResponse.SerializeToString,
+            ),
             'GetMe': grpc.unary_unary_rpc_method_handler(
                     servicer.GetMe,
                     request_deserializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.GetMeRequest.FromString,
                     response_serializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.GetMeResponse.SerializeToString,
+            ),
+            'CreateInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateInvitation,
+                    request_deserializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.CreateInvitationRequest.FromString,
+                    response_serializer=telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.CreateInvitationResponse.SerializeToString,
             ),
             'CreateApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateApiKey,
@@ -358,6 +398,33 @@ class IdentityService:
             _registered_method=True)
 
     @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telegate.account_auth.v1.IdentityService/ChangePassword',
+            telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.ChangePasswordRequest.SerializeToString,
+            telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.ChangePasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetMe(request,
             target,
             options=(),
@@ -374,6 +441,33 @@ class IdentityService:
             '/telegate.account_auth.v1.IdentityService/GetMe',
             telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.GetMeRequest.SerializeToString,
             telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.GetMeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telegate.account_auth.v1.IdentityService/CreateInvitation',
+            telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.CreateInvitationRequest.SerializeToString,
+            telegate_dot_account__auth_dot_v1_dot_identity__service__pb2.CreateInvitationResponse.FromString,
             options,
             channel_credentials,
             insecure,

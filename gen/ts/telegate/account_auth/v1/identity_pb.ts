@@ -2,8 +2,7 @@
 // @generated from file telegate/account_auth/v1/identity.proto (package telegate.account_auth.v1, syntax proto3)
 /* eslint-disable */
 
-// Users, tokens and API keys. The messages of this file are settled when the service is built; until then
-// fields may be added, renamed and moved.
+// Users, invitations, tokens and API keys.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -15,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telegate/account_auth/v1/identity.proto.
  */
 export const file_telegate_account_auth_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("Cid0ZWxlZ2F0ZS9hY2NvdW50X2F1dGgvdjEvaWRlbnRpdHkucHJvdG8SGHRlbGVnYXRlLmFjY291bnRfYXV0aC52MSKYAQoEVXNlchIPCgd1c2VyX2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRINCgVlbWFpbBgDIAEoCRIsCgRyb2xlGAQgASgOMh4udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlJvbGUSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqABCglUb2tlblBhaXISFAoMYWNjZXNzX3Rva2VuGAEgASgJEhUKDXJlZnJlc2hfdG9rZW4YAiABKAkSLQoKYWNjZXNzX3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI3ChNyZWZyZXNoX2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKgAgoGQXBpS2V5Eg4KBmtleV9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnByZWZpeBgDIAEoCRIOCgZzY29wZXMYBCADKAkSLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmxhc3RfdXNlZF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZva2VfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRlbmFudF9pZBgJIAEoCSpQCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglST0xFX1VTRVIQARIRCg1ST0xFX09QRVJBVE9SEAISEAoMUk9MRV9TRVJWSUNFEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Cid0ZWxlZ2F0ZS9hY2NvdW50X2F1dGgvdjEvaWRlbnRpdHkucHJvdG8SGHRlbGVnYXRlLmFjY291bnRfYXV0aC52MSKnAQoEVXNlchIPCgd1c2VyX2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRINCgVlbWFpbBgDIAEoCRIsCgRyb2xlGAQgASgOMh4udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlJvbGUSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBW93bmVyGAYgASgIIqcBCgpJbnZpdGF0aW9uEhUKDWludml0YXRpb25faWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEg0KBWVtYWlsGAMgASgJEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAioAEKCVRva2VuUGFpchIUCgxhY2Nlc3NfdG9rZW4YASABKAkSFQoNcmVmcmVzaF90b2tlbhgCIAEoCRItCgphY2Nlc3NfdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKE3JlZnJlc2hfZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrQCCgZBcGlLZXkSDgoGa2V5X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcHJlZml4GAMgASgJEg4KBnNjb3BlcxgEIAMoCRIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF91c2VkX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Jldm9rZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJdGVuYW50X2lkGAkgASgJEhIKCmNyZWF0b3JfaWQYCiABKAkqUAoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDQoJUk9MRV9VU0VSEAESEQoNUk9MRV9PUEVSQVRPUhACEhAKDFJPTEVfU0VSVklDRRADYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A person who logs in with e-mail and password.
@@ -57,6 +56,13 @@ export type User = Message<"telegate.account_auth.v1.User"> & {
    * @generated from field: google.protobuf.Timestamp create_time = 5;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * True for who made the tenant, and so may invite others to it.
+   *
+   * @generated from field: bool owner = 6;
+   */
+  owner: boolean;
 };
 
 /**
@@ -65,6 +71,55 @@ export type User = Message<"telegate.account_auth.v1.User"> & {
  */
 export const UserSchema: GenMessage<User> = /*@__PURE__*/
   messageDesc(file_telegate_account_auth_v1_identity, 0);
+
+/**
+ * Lets one person register into a tenant.
+ *
+ * @generated from message telegate.account_auth.v1.Invitation
+ */
+export type Invitation = Message<"telegate.account_auth.v1.Invitation"> & {
+  /**
+   * A UUID; not a secret.
+   *
+   * @generated from field: string invitation_id = 1;
+   */
+  invitationId: string;
+
+  /**
+   * The tenant it leads to.
+   *
+   * @generated from field: string tenant_id = 2;
+   */
+  tenantId: string;
+
+  /**
+   * The only e-mail address that may use it; empty: any.
+   *
+   * @generated from field: string email = 3;
+   */
+  email: string;
+
+  /**
+   * When it expires.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 4;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * When it was created.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 5;
+   */
+  createTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message telegate.account_auth.v1.Invitation.
+ * Use `create(InvitationSchema)` to create a new message.
+ */
+export const InvitationSchema: GenMessage<Invitation> = /*@__PURE__*/
+  messageDesc(file_telegate_account_auth_v1_identity, 1);
 
 /**
  * What a login gives.
@@ -106,7 +161,7 @@ export type TokenPair = Message<"telegate.account_auth.v1.TokenPair"> & {
  * Use `create(TokenPairSchema)` to create a new message.
  */
 export const TokenPairSchema: GenMessage<TokenPair> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity, 1);
+  messageDesc(file_telegate_account_auth_v1_identity, 2);
 
 /**
  * A key for programs.
@@ -176,6 +231,13 @@ export type ApiKey = Message<"telegate.account_auth.v1.ApiKey"> & {
    * @generated from field: string tenant_id = 9;
    */
   tenantId: string;
+
+  /**
+   * The user who made it; empty for the deployment's operator.
+   *
+   * @generated from field: string creator_id = 10;
+   */
+  creatorId: string;
 };
 
 /**
@@ -183,7 +245,7 @@ export type ApiKey = Message<"telegate.account_auth.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity, 2);
+  messageDesc(file_telegate_account_auth_v1_identity, 3);
 
 /**
  * What a caller may be.

@@ -2,14 +2,13 @@
 // @generated from file telegate/account_auth/v1/identity_service.proto (package telegate.account_auth.v1, syntax proto3)
 /* eslint-disable */
 
-// Who may call the mesh. The messages of this file are settled when the service is built; until then fields
-// may be added, renamed and moved.
+// Who may call the mesh.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { ApiKey, Role, TokenPair, User } from "./identity_pb.ts";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { ApiKey, Invitation, Role, TokenPair, User } from "./identity_pb.ts";
 import { file_telegate_account_auth_v1_identity } from "./identity_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -17,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file telegate/account_auth/v1/identity_service.proto.
  */
 export const file_telegate_account_auth_v1_identity_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci90ZWxlZ2F0ZS9hY2NvdW50X2F1dGgvdjEvaWRlbnRpdHlfc2VydmljZS5wcm90bxIYdGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxIm8KD1JlZ2lzdGVyUmVxdWVzdBINCgVlbWFpbBgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRITCgt0ZW5hbnRfbmFtZRgDIAEoCRISCgppbnZpdGF0aW9uGAQgASgJEhIKCnJlcXVlc3RfaWQYBSABKAkiQAoQUmVnaXN0ZXJSZXNwb25zZRIsCgR1c2VyGAEgASgLMh4udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlVzZXIiLwoMTG9naW5SZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJInIKDUxvZ2luUmVzcG9uc2USMwoGdG9rZW5zGAEgASgLMiMudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlRva2VuUGFpchIsCgR1c2VyGAIgASgLMh4udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlVzZXIiLQoUUmVmcmVzaFRva2Vuc1JlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSJMChVSZWZyZXNoVG9rZW5zUmVzcG9uc2USMwoGdG9rZW5zGAEgASgLMiMudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlRva2VuUGFpciIjCg1Mb2dvdXRSZXF1ZXN0EhIKCmV2ZXJ5d2hlcmUYASABKAgiEAoOTG9nb3V0UmVzcG9uc2UiDgoMR2V0TWVSZXF1ZXN0ItIBCg1HZXRNZVJlc3BvbnNlEhEKCXRlbmFudF9pZBgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEiwKBHJvbGUYAyABKA4yHi50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuUm9sZRIOCgZzY29wZXMYBCADKAkSLAoEdXNlchgFIAEoCzIeLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5Vc2VyEjEKB2FwaV9rZXkYBiABKAsyIC50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuQXBpS2V5IngKE0NyZWF0ZUFwaUtleVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZzY29wZXMYAiADKAkSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnJlcXVlc3RfaWQYBCABKAkiWQoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USMQoHYXBpX2tleRgBIAEoCzIgLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5BcGlLZXkSDgoGc2VjcmV0GAIgASgJIjsKEkxpc3RBcGlLZXlzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJiChNMaXN0QXBpS2V5c1Jlc3BvbnNlEjIKCGFwaV9rZXlzGAEgAygLMiAudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLkFwaUtleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJQoTUmV2b2tlQXBpS2V5UmVxdWVzdBIOCgZrZXlfaWQYASABKAkiSQoUUmV2b2tlQXBpS2V5UmVzcG9uc2USMQoHYXBpX2tleRgBIAEoCzIgLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5BcGlLZXkiJQoTVmVyaWZ5QXBpS2V5UmVxdWVzdBIOCgZzZWNyZXQYASABKAkijgEKFFZlcmlmeUFwaUtleVJlc3BvbnNlEjEKB2FwaV9rZXkYASABKAsyIC50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuQXBpS2V5EhIKCm1lc2hfdG9rZW4YAiABKAkSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhAKDkdldEp3a3NSZXF1ZXN0IioKCkpzb25XZWJLZXkSDgoGa2V5X2lkGAEgASgJEgwKBGpzb24YAiABKAkidgoPR2V0Sndrc1Jlc3BvbnNlEjIKBGtleXMYASADKAsyJC50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuSnNvbldlYktleRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAykAgKD0lkZW50aXR5U2VydmljZRJhCghSZWdpc3RlchIpLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5SZWdpc3RlclJlcXVlc3QaKi50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuUmVnaXN0ZXJSZXNwb25zZRJYCgVMb2dpbhImLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5Mb2dpblJlcXVlc3QaJy50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuTG9naW5SZXNwb25zZRJwCg1SZWZyZXNoVG9rZW5zEi4udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlJlZnJlc2hUb2tlbnNSZXF1ZXN0Gi8udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlJlZnJlc2hUb2tlbnNSZXNwb25zZRJbCgZMb2dvdXQSJy50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuTG9nb3V0UmVxdWVzdBooLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5Mb2dvdXRSZXNwb25zZRJYCgVHZXRNZRImLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5HZXRNZVJlcXVlc3QaJy50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuR2V0TWVSZXNwb25zZRJtCgxDcmVhdGVBcGlLZXkSLS50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBouLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5DcmVhdGVBcGlLZXlSZXNwb25zZRJqCgtMaXN0QXBpS2V5cxIsLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5MaXN0QXBpS2V5c1JlcXVlc3QaLS50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuTGlzdEFwaUtleXNSZXNwb25zZRJtCgxSZXZva2VBcGlLZXkSLS50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuUmV2b2tlQXBpS2V5UmVxdWVzdBouLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5SZXZva2VBcGlLZXlSZXNwb25zZRJtCgxWZXJpZnlBcGlLZXkSLS50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuVmVyaWZ5QXBpS2V5UmVxdWVzdBouLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5WZXJpZnlBcGlLZXlSZXNwb25zZRJeCgdHZXRKd2tzEigudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLkdldEp3a3NSZXF1ZXN0GikudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLkdldEp3a3NSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_telegate_account_auth_v1_identity]);
+  fileDesc("Ci90ZWxlZ2F0ZS9hY2NvdW50X2F1dGgvdjEvaWRlbnRpdHlfc2VydmljZS5wcm90bxIYdGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxIm8KD1JlZ2lzdGVyUmVxdWVzdBINCgVlbWFpbBgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRITCgt0ZW5hbnRfbmFtZRgDIAEoCRISCgppbnZpdGF0aW9uGAQgASgJEhIKCnJlcXVlc3RfaWQYBSABKAkiQAoQUmVnaXN0ZXJSZXNwb25zZRIsCgR1c2VyGAEgASgLMh4udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlVzZXIiLwoMTG9naW5SZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJInIKDUxvZ2luUmVzcG9uc2USMwoGdG9rZW5zGAEgASgLMiMudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlRva2VuUGFpchIsCgR1c2VyGAIgASgLMh4udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlVzZXIiLQoUUmVmcmVzaFRva2Vuc1JlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSJMChVSZWZyZXNoVG9rZW5zUmVzcG9uc2USMwoGdG9rZW5zGAEgASgLMiMudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlRva2VuUGFpciIjCg1Mb2dvdXRSZXF1ZXN0EhIKCmV2ZXJ5d2hlcmUYASABKAgiEAoOTG9nb3V0UmVzcG9uc2UiRwoVQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0EhgKEGN1cnJlbnRfcGFzc3dvcmQYASABKAkSFAoMbmV3X3Bhc3N3b3JkGAIgASgJIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiUAoXQ3JlYXRlSW52aXRhdGlvblJlcXVlc3QSDQoFZW1haWwYASABKAkSJgoDdHRsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uImQKGENyZWF0ZUludml0YXRpb25SZXNwb25zZRI4CgppbnZpdGF0aW9uGAEgASgLMiQudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLkludml0YXRpb24SDgoGc2VjcmV0GAIgASgJIg4KDEdldE1lUmVxdWVzdCLSAQoNR2V0TWVSZXNwb25zZRIRCgl0ZW5hbnRfaWQYASABKAkSDwoHc3ViamVjdBgCIAEoCRIsCgRyb2xlGAMgASgOMh4udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlJvbGUSDgoGc2NvcGVzGAQgAygJEiwKBHVzZXIYBSABKAsyHi50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuVXNlchIxCgdhcGlfa2V5GAYgASgLMiAudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLkFwaUtleSJ4ChNDcmVhdGVBcGlLZXlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGc2NvcGVzGAIgAygJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpyZXF1ZXN0X2lkGAQgASgJIlkKFENyZWF0ZUFwaUtleVJlc3BvbnNlEjEKB2FwaV9rZXkYASABKAsyIC50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuQXBpS2V5Eg4KBnNlY3JldBgCIAEoCSI7ChJMaXN0QXBpS2V5c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiYgoTTGlzdEFwaUtleXNSZXNwb25zZRIyCghhcGlfa2V5cxgBIAMoCzIgLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5BcGlLZXkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiUKE1Jldm9rZUFwaUtleVJlcXVlc3QSDgoGa2V5X2lkGAEgASgJIkkKFFJldm9rZUFwaUtleVJlc3BvbnNlEjEKB2FwaV9rZXkYASABKAsyIC50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuQXBpS2V5IiUKE1ZlcmlmeUFwaUtleVJlcXVlc3QSDgoGc2VjcmV0GAEgASgJIkkKFFZlcmlmeUFwaUtleVJlc3BvbnNlEjEKB2FwaV9rZXkYASABKAsyIC50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuQXBpS2V5IhAKDkdldEp3a3NSZXF1ZXN0IioKCkpzb25XZWJLZXkSDgoGa2V5X2lkGAEgASgJEgwKBGpzb24YAiABKAkidgoPR2V0Sndrc1Jlc3BvbnNlEjIKBGtleXMYASADKAsyJC50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuSnNvbldlYktleRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAygAoKD0lkZW50aXR5U2VydmljZRJhCghSZWdpc3RlchIpLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5SZWdpc3RlclJlcXVlc3QaKi50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuUmVnaXN0ZXJSZXNwb25zZRJYCgVMb2dpbhImLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5Mb2dpblJlcXVlc3QaJy50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuTG9naW5SZXNwb25zZRJwCg1SZWZyZXNoVG9rZW5zEi4udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlJlZnJlc2hUb2tlbnNSZXF1ZXN0Gi8udGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLlJlZnJlc2hUb2tlbnNSZXNwb25zZRJbCgZMb2dvdXQSJy50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuTG9nb3V0UmVxdWVzdBooLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5Mb2dvdXRSZXNwb25zZRJzCg5DaGFuZ2VQYXNzd29yZBIvLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaMC50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZRJYCgVHZXRNZRImLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5HZXRNZVJlcXVlc3QaJy50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuR2V0TWVSZXNwb25zZRJ5ChBDcmVhdGVJbnZpdGF0aW9uEjEudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLkNyZWF0ZUludml0YXRpb25SZXF1ZXN0GjIudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLkNyZWF0ZUludml0YXRpb25SZXNwb25zZRJtCgxDcmVhdGVBcGlLZXkSLS50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBouLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5DcmVhdGVBcGlLZXlSZXNwb25zZRJqCgtMaXN0QXBpS2V5cxIsLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5MaXN0QXBpS2V5c1JlcXVlc3QaLS50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuTGlzdEFwaUtleXNSZXNwb25zZRJtCgxSZXZva2VBcGlLZXkSLS50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuUmV2b2tlQXBpS2V5UmVxdWVzdBouLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5SZXZva2VBcGlLZXlSZXNwb25zZRJtCgxWZXJpZnlBcGlLZXkSLS50ZWxlZ2F0ZS5hY2NvdW50X2F1dGgudjEuVmVyaWZ5QXBpS2V5UmVxdWVzdBouLnRlbGVnYXRlLmFjY291bnRfYXV0aC52MS5WZXJpZnlBcGlLZXlSZXNwb25zZRJeCgdHZXRKd2tzEigudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLkdldEp3a3NSZXF1ZXN0GikudGVsZWdhdGUuYWNjb3VudF9hdXRoLnYxLkdldEp3a3NSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_telegate_account_auth_v1_identity]);
 
 /**
  * A user to register.
@@ -224,6 +223,105 @@ export const LogoutResponseSchema: GenMessage<LogoutResponse> = /*@__PURE__*/
   messageDesc(file_telegate_account_auth_v1_identity_service, 7);
 
 /**
+ * A password to change.
+ *
+ * @generated from message telegate.account_auth.v1.ChangePasswordRequest
+ */
+export type ChangePasswordRequest = Message<"telegate.account_auth.v1.ChangePasswordRequest"> & {
+  /**
+   * The password so far.
+   *
+   * @generated from field: string current_password = 1;
+   */
+  currentPassword: string;
+
+  /**
+   * The new one; rules as in Register.
+   *
+   * @generated from field: string new_password = 2;
+   */
+  newPassword: string;
+};
+
+/**
+ * Describes the message telegate.account_auth.v1.ChangePasswordRequest.
+ * Use `create(ChangePasswordRequestSchema)` to create a new message.
+ */
+export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*@__PURE__*/
+  messageDesc(file_telegate_account_auth_v1_identity_service, 8);
+
+/**
+ * The password is changed.
+ *
+ * @generated from message telegate.account_auth.v1.ChangePasswordResponse
+ */
+export type ChangePasswordResponse = Message<"telegate.account_auth.v1.ChangePasswordResponse"> & {
+};
+
+/**
+ * Describes the message telegate.account_auth.v1.ChangePasswordResponse.
+ * Use `create(ChangePasswordResponseSchema)` to create a new message.
+ */
+export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = /*@__PURE__*/
+  messageDesc(file_telegate_account_auth_v1_identity_service, 9);
+
+/**
+ * An invitation to make.
+ *
+ * @generated from message telegate.account_auth.v1.CreateInvitationRequest
+ */
+export type CreateInvitationRequest = Message<"telegate.account_auth.v1.CreateInvitationRequest"> & {
+  /**
+   * The only e-mail address that may use it. Empty: any.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+
+  /**
+   * How long it may be used: 1 minute to 30 days. Absent: 7 days.
+   *
+   * @generated from field: google.protobuf.Duration ttl = 2;
+   */
+  ttl?: Duration | undefined;
+};
+
+/**
+ * Describes the message telegate.account_auth.v1.CreateInvitationRequest.
+ * Use `create(CreateInvitationRequestSchema)` to create a new message.
+ */
+export const CreateInvitationRequestSchema: GenMessage<CreateInvitationRequest> = /*@__PURE__*/
+  messageDesc(file_telegate_account_auth_v1_identity_service, 10);
+
+/**
+ * The invitation that was made.
+ *
+ * @generated from message telegate.account_auth.v1.CreateInvitationResponse
+ */
+export type CreateInvitationResponse = Message<"telegate.account_auth.v1.CreateInvitationResponse"> & {
+  /**
+   * The invitation.
+   *
+   * @generated from field: telegate.account_auth.v1.Invitation invitation = 1;
+   */
+  invitation?: Invitation | undefined;
+
+  /**
+   * To be handed to Register. Shown this once.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message telegate.account_auth.v1.CreateInvitationResponse.
+ * Use `create(CreateInvitationResponseSchema)` to create a new message.
+ */
+export const CreateInvitationResponseSchema: GenMessage<CreateInvitationResponse> = /*@__PURE__*/
+  messageDesc(file_telegate_account_auth_v1_identity_service, 11);
+
+/**
  * Request of GetMe.
  *
  * @generated from message telegate.account_auth.v1.GetMeRequest
@@ -236,7 +334,7 @@ export type GetMeRequest = Message<"telegate.account_auth.v1.GetMeRequest"> & {
  * Use `create(GetMeRequestSchema)` to create a new message.
  */
 export const GetMeRequestSchema: GenMessage<GetMeRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 8);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 12);
 
 /**
  * Who the caller is.
@@ -292,7 +390,7 @@ export type GetMeResponse = Message<"telegate.account_auth.v1.GetMeResponse"> & 
  * Use `create(GetMeResponseSchema)` to create a new message.
  */
 export const GetMeResponseSchema: GenMessage<GetMeResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 9);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 13);
 
 /**
  * A key to make.
@@ -334,7 +432,7 @@ export type CreateApiKeyRequest = Message<"telegate.account_auth.v1.CreateApiKey
  * Use `create(CreateApiKeyRequestSchema)` to create a new message.
  */
 export const CreateApiKeyRequestSchema: GenMessage<CreateApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 10);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 14);
 
 /**
  * The key that was made.
@@ -362,7 +460,7 @@ export type CreateApiKeyResponse = Message<"telegate.account_auth.v1.CreateApiKe
  * Use `create(CreateApiKeyResponseSchema)` to create a new message.
  */
 export const CreateApiKeyResponseSchema: GenMessage<CreateApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 11);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 15);
 
 /**
  * Which keys to list.
@@ -390,7 +488,7 @@ export type ListApiKeysRequest = Message<"telegate.account_auth.v1.ListApiKeysRe
  * Use `create(ListApiKeysRequestSchema)` to create a new message.
  */
 export const ListApiKeysRequestSchema: GenMessage<ListApiKeysRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 12);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 16);
 
 /**
  * A page of keys.
@@ -418,7 +516,7 @@ export type ListApiKeysResponse = Message<"telegate.account_auth.v1.ListApiKeysR
  * Use `create(ListApiKeysResponseSchema)` to create a new message.
  */
 export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 13);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 17);
 
 /**
  * A key to revoke.
@@ -439,7 +537,7 @@ export type RevokeApiKeyRequest = Message<"telegate.account_auth.v1.RevokeApiKey
  * Use `create(RevokeApiKeyRequestSchema)` to create a new message.
  */
 export const RevokeApiKeyRequestSchema: GenMessage<RevokeApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 14);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 18);
 
 /**
  * The key is revoked.
@@ -460,7 +558,7 @@ export type RevokeApiKeyResponse = Message<"telegate.account_auth.v1.RevokeApiKe
  * Use `create(RevokeApiKeyResponseSchema)` to create a new message.
  */
 export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 15);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 19);
 
 /**
  * A key to exchange.
@@ -481,7 +579,7 @@ export type VerifyApiKeyRequest = Message<"telegate.account_auth.v1.VerifyApiKey
  * Use `create(VerifyApiKeyRequestSchema)` to create a new message.
  */
 export const VerifyApiKeyRequestSchema: GenMessage<VerifyApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 16);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 20);
 
 /**
  * What the key stands for.
@@ -495,20 +593,6 @@ export type VerifyApiKeyResponse = Message<"telegate.account_auth.v1.VerifyApiKe
    * @generated from field: telegate.account_auth.v1.ApiKey api_key = 1;
    */
   apiKey?: ApiKey | undefined;
-
-  /**
-   * A token of the mesh that carries the caller.
-   *
-   * @generated from field: string mesh_token = 2;
-   */
-  meshToken: string;
-
-  /**
-   * When the token expires; ask again before.
-   *
-   * @generated from field: google.protobuf.Timestamp expire_time = 3;
-   */
-  expireTime?: Timestamp | undefined;
 };
 
 /**
@@ -516,7 +600,7 @@ export type VerifyApiKeyResponse = Message<"telegate.account_auth.v1.VerifyApiKe
  * Use `create(VerifyApiKeyResponseSchema)` to create a new message.
  */
 export const VerifyApiKeyResponseSchema: GenMessage<VerifyApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 17);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 21);
 
 /**
  * Request of GetJwks.
@@ -531,7 +615,7 @@ export type GetJwksRequest = Message<"telegate.account_auth.v1.GetJwksRequest"> 
  * Use `create(GetJwksRequestSchema)` to create a new message.
  */
 export const GetJwksRequestSchema: GenMessage<GetJwksRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 18);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 22);
 
 /**
  * A public key.
@@ -559,7 +643,7 @@ export type JsonWebKey = Message<"telegate.account_auth.v1.JsonWebKey"> & {
  * Use `create(JsonWebKeySchema)` to create a new message.
  */
 export const JsonWebKeySchema: GenMessage<JsonWebKey> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 19);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 23);
 
 /**
  * The public keys.
@@ -587,7 +671,7 @@ export type GetJwksResponse = Message<"telegate.account_auth.v1.GetJwksResponse"
  * Use `create(GetJwksResponseSchema)` to create a new message.
  */
 export const GetJwksResponseSchema: GenMessage<GetJwksResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_account_auth_v1_identity_service, 20);
+  messageDesc(file_telegate_account_auth_v1_identity_service, 24);
 
 /**
  * Users, their tokens, and API keys.
@@ -601,8 +685,9 @@ export const GetJwksResponseSchema: GenMessage<GetJwksResponse> = /*@__PURE__*/
 export const IdentityService: GenService<{
   /**
    * Registers a user; makes a tenant, or joins one by invitation. Needs no credentials. Errors:
-   * ALREADY_EXISTS (the e-mail address is taken), NOT_FOUND (the invitation is unknown or used),
-   * REQUEST_ID_REUSED, QUOTA_EXCEEDED.
+   * ALREADY_EXISTS (the e-mail address is taken), NOT_FOUND (the invitation is unknown, used or expired),
+   * SCOPE_MISSING (the deployment takes nobody without an invitation), REQUEST_ID_REUSED, QUOTA_EXCEEDED with
+   * RetryInfo.
    *
    * @generated from rpc telegate.account_auth.v1.IdentityService.Register
    */
@@ -646,6 +731,17 @@ export const IdentityService: GenService<{
     output: typeof LogoutResponseSchema;
   },
   /**
+   * Changes the caller's password and ends all of the user's other logins. Needs a user's token. Errors:
+   * CREDENTIALS_INVALID (the current password is wrong), QUOTA_EXCEEDED with RetryInfo.
+   *
+   * @generated from rpc telegate.account_auth.v1.IdentityService.ChangePassword
+   */
+  changePassword: {
+    methodKind: "unary";
+    input: typeof ChangePasswordRequestSchema;
+    output: typeof ChangePasswordResponseSchema;
+  },
+  /**
    * Returns who the caller is. Any credentials.
    *
    * @generated from rpc telegate.account_auth.v1.IdentityService.GetMe
@@ -656,9 +752,21 @@ export const IdentityService: GenService<{
     output: typeof GetMeResponseSchema;
   },
   /**
-   * Makes an API key of the caller's tenant. Needs a user's token; the key's scopes may not go beyond the
-   * user's own (SCOPE_MISSING). The secret is in this answer and never again. Errors: REQUEST_ID_REUSED,
-   * QUOTA_EXCEEDED (too many keys).
+   * Makes an invitation to the caller's tenant, for one person and a limited time. Needs the token of the
+   * tenant's owner, or an operator's. The secret is in this answer and never again. Errors: QUOTA_EXCEEDED (too
+   * many that nobody has used).
+   *
+   * @generated from rpc telegate.account_auth.v1.IdentityService.CreateInvitation
+   */
+  createInvitation: {
+    methodKind: "unary";
+    input: typeof CreateInvitationRequestSchema;
+    output: typeof CreateInvitationResponseSchema;
+  },
+  /**
+   * Makes an API key of the caller's tenant. Needs a user's token, or an operator's key; the scopes may not go
+   * beyond the caller's own (SCOPE_MISSING). The secret is in this answer and never again. Errors:
+   * REQUEST_ID_REUSED, QUOTA_EXCEEDED (too many keys).
    *
    * @generated from rpc telegate.account_auth.v1.IdentityService.CreateApiKey
    */
@@ -668,7 +776,8 @@ export const IdentityService: GenService<{
     output: typeof CreateApiKeyResponseSchema;
   },
   /**
-   * Lists the tenant's API keys by rising time of creation, revoked ones included. Needs a user's token.
+   * Lists the tenant's API keys by rising time of creation, revoked ones included for 90 days. Needs a
+   * user's token, or an operator's key.
    *
    * @generated from rpc telegate.account_auth.v1.IdentityService.ListApiKeys
    */
@@ -678,8 +787,8 @@ export const IdentityService: GenService<{
     output: typeof ListApiKeysResponseSchema;
   },
   /**
-   * Revokes an API key: it is refused everywhere and its streams end within 1 s. Needs a user's token.
-   * Idempotent. Errors: NOT_FOUND.
+   * Revokes an API key: it is refused everywhere and its streams end within 1 s. Needs a user's token,
+   * or an operator's key. Idempotent. Errors: NOT_FOUND.
    *
    * @generated from rpc telegate.account_auth.v1.IdentityService.RevokeApiKey
    */
@@ -689,7 +798,8 @@ export const IdentityService: GenService<{
     output: typeof RevokeApiKeyResponseSchema;
   },
   /**
-   * Exchanges an API key for what it stands for and a short token of the mesh. Scope `mesh`. Errors:
+   * Says what an API key stands for. Scope `mesh`. The answer may be used for a minute, and while this service
+   * can not be reached for ten, unless the event CredentialRevoked says that the key has ended. Errors:
    * CREDENTIALS_INVALID.
    *
    * @generated from rpc telegate.account_auth.v1.IdentityService.VerifyApiKey
