@@ -6,7 +6,7 @@ export interface AuditEntry {
   tenantId: string;
   /** Who did it: `key:…`, `user:…` or `service:…`. */
   subject: string;
-  action: 'lease_credentials' | 'export_session' | 'import_session' | 'delete_session';
+  action: 'lease_credentials' | 'export_session' | 'import_session' | 'delete_session' | 'egress_key';
   sessionId: bigint;
   leaseId?: string;
   /** Whatever helps to understand it later; never anything secret. */

@@ -73,9 +73,9 @@ function manage(client: PoolClient) {
     stream,
     notices,
     listening,
-    async ask(action: MessageInitShape<typeof ManageLeasesRequestSchema>['action']) {
+    async ask(action: MessageInitShape<typeof ManageLeasesRequestSchema>['action'], tenantId = '') {
       const id = String((count += 1));
-      await stream.send({ id, action });
+      await stream.send({ id, action, tenantId });
       return vi.waitFor(
         () => {
           expect(answers.has(id)).toBe(true);
@@ -268,6 +268,42 @@ describe('HoldLease', () => {
 });
 
 describe('ManageLeases', () => {
+  test('a process of the mesh holds leases of any tenants over one stream; nobody else names a tenant', async () => {
+    const tenants = [await tenantWithSessions(mesh, 1), await tenantWithSessions(mesh, 1)];
+    const process = manage(mesh.mesh(randomUUIDv7()));
+    const acquired = await Promise.all(
+      tenants.map(({ tenantId }) => process.ask({ case: 'acquire', value: {} }, tenantId)),
+    );
+    const leases = acquired.flatMap((result) => (result.case === 'acquired' ? [result.value] : []));
+    expect(leases.map(({ sessionId }) => sessionId)).toEqual(tenants.map(({ sessionIds }) => sessionIds[0]));
+    expect(await process.ask({ case: 'renew', value: { leases: leases.map(proofOf) } })).toMatchObject({
+      value: { renewed: leases.map(({ leaseId }) => ({ leaseId })), lost: [] },
+    });
+    const wait = { lease: proofOf(leases[1]!), duration: durationFromMs(60_000) };
+    expect(await process.ask({ case: 'reportFloodWait', value: wait })).toMatchObject({
+      case: 'floodWaitReported',
+    });
+    const { client } = tenants[0]!;
+    const user = manage(client);
+    const other = tenants[1]!.tenantId;
+    expect(await user.ask({ case: 'acquire', value: {} }, other)).toMatchObject({
+      case: 'error',
+      value: { code: 7 },
+    });
+    expect(await user.ask({ case: 'renew', value: { leases: [proofOf(leases[1]!)] } })).toMatchObject({
+      value: { renewed: [], lost: [{ leaseId: leases[1]!.leaseId }] },
+    });
+    for (const lease of leases)
+      expect(await process.ask({ case: 'release', value: proofOf(lease) })).toMatchObject({
+        case: 'released',
+      });
+    expect((await tenants[1]!.client.listLeases({})).leases).toEqual([]);
+    for (const { stream, listening } of [process, user]) {
+      stream.end();
+      await listening;
+    }
+  });
+
   test('many leases over one stream: each message has its answer, each fault its own', async () => {
     const { client } = await tenantWithSessions(mesh, 3);
     const worker = manage(client);

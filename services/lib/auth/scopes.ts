@@ -23,8 +23,13 @@ function isCarriedInside({ via }: Principal): boolean {
   return via !== undefined && via !== EDGE_SERVICE;
 }
 
-function isServiceOfTheMesh(principal: Principal): boolean {
+/** A process of the mesh that calls in its own name, not for a caller whose call it carries. */
+export function isServiceOfTheMesh(principal: Principal): boolean {
   return principal.role === 'service' && principal.scopes.has('mesh');
+}
+
+export function requireServiceOfTheMesh(principal: Principal): void {
+  if (!isServiceOfTheMesh(principal)) throw new PermissionDenied({ scope: 'mesh' });
 }
 
 export function requireScope(principal: Principal, scope: Scope): void {

@@ -19,7 +19,7 @@ const grantable: RawBuilder<SqlBool> = sql<SqlBool>`(
 
 /** The sessions of a tenant that fit a selector, whatever they are doing. */
 export function fits(tenantId: string, selector: Selector): RawBuilder<SqlBool> {
-  const { sessionId, name, labels, hasFile = false } = selector;
+  const { sessionId, name, labels, hasFile = false, accountId } = selector;
   const conditions = [sql<SqlBool>`slots.tenant_id = ${tenantId}::uuid`];
   if (sessionId !== null) conditions.push(sql`slots.session_id = ${sessionId}`);
   if (name !== null || hasFile || Object.keys(labels).length > 0)
@@ -29,6 +29,12 @@ export function fits(tenantId: string, selector: Selector): RawBuilder<SqlBool> 
         and (${name}::text is null or sessions.name = ${name})
         and (sessions.has_file or not ${hasFile}::boolean)
         and sessions.labels @> ${JSON.stringify(labels)}::jsonb)`);
+  // By the account's index, not by a look at each of the tenant's sessions.
+  if (accountId !== undefined)
+    conditions.push(sql`slots.session_id in (
+      select session_id from sessions
+      where sessions.tenant_id = ${tenantId}::uuid and sessions.account_id = ${accountId}
+        and sessions.account_id <> '')`);
   return sql`(${sql.join(conditions, sql` and `)})`;
 }
 

@@ -64,9 +64,10 @@ async function begin(
     return { held: { tenantId: principal.tenantId, leaseId, fencingToken }, granted };
   }
   if (action.case !== 'attach') throw firstMessageMissing();
-  const held = readHeldLease('attach', action.value, principal);
+  const { tenantId } = principal;
+  const held = { ...readHeldLease('attach', action.value, principal), tenantId };
   const renewal = await leasing.renew(held);
-  const lease = renewal && (await readLease(pool, held.tenantId, held.leaseId));
+  const lease = renewal && (await readLease(pool, tenantId, held.leaseId));
   if (!lease) throw new LeaseLostError(held.leaseId);
   return { held, granted: leaseMessage({ ...lease, fencing_token: held.fencingToken }) };
 }

@@ -26,7 +26,7 @@ import { reportFloodWait } from '../waits/store.ts';
 import type { Leasing } from './leasing.ts';
 import { readLeaseId, type LeaseRequest } from './model.ts';
 import type { HeldLease } from './renew.ts';
-import { readAcquire, readHeldLease } from './requests.ts';
+import { onBehalfOf, readAcquire, readHeldLease } from './requests.ts';
 import { goAwayMessage, inTurn, noticeMessage, queuedMessage, renewedMessage, tell } from './stream.ts';
 
 type ManageLeases = Handlers<typeof SessionPoolService>['manageLeases'];
@@ -117,11 +117,11 @@ class Worker {
     this.#change = Promise.withResolvers<void>();
   }
 
-  async #resultOf({ id, action }: ManageLeasesRequest): Promise<Result> {
+  async #resultOf({ id, action, tenantId }: ManageLeasesRequest): Promise<Result> {
     const violations: FieldViolation[] = [];
     text(violations, 'id', id, { min: 1, max: 64 });
     throwIfAny(violations);
-    const { principal } = this.#ctx;
+    const principal = onBehalfOf(this.#ctx.principal, tenantId);
     switch (action.case) {
       case 'acquire': {
         const { request, waitMs } = readAcquire(action.value, principal);

@@ -23,22 +23,26 @@ export interface Selector {
   readonly forMethod: string;
   /** Only sessions that a file of the session folder holds. */
   readonly hasFile?: boolean;
+  readonly accountId?: string;
 }
 
 /** Equal for selectors that want the same. */
-export function selectorKey({ sessionId, name, labels, forMethod, hasFile = false }: Selector): string {
+export function selectorKey(selector: Selector): string {
+  const { sessionId, name, labels, forMethod, hasFile = false, accountId } = selector;
   const sorted = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const wanted = [sessionId === null ? null : String(sessionId), name, sorted, forMethod];
+  if (accountId !== undefined) return JSON.stringify([...wanted, hasFile, accountId]);
   return JSON.stringify(hasFile ? [...wanted, true] : wanted);
 }
 
 export function selectorFromKey(key: string): Selector {
-  const [sessionId, name, labels, forMethod, hasFile] = JSON.parse(key) as [
+  const [sessionId, name, labels, forMethod, hasFile, accountId] = JSON.parse(key) as [
     string | null,
     string | null,
     [string, string][],
     string,
-    true?,
+    boolean?,
+    string?,
   ];
   return {
     sessionId: sessionId === null ? null : BigInt(sessionId),
@@ -46,6 +50,7 @@ export function selectorFromKey(key: string): Selector {
     labels: Object.fromEntries(labels),
     forMethod,
     ...(hasFile ? { hasFile } : {}),
+    ...(accountId === undefined ? {} : { accountId }),
   };
 }
 

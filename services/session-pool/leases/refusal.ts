@@ -55,12 +55,13 @@ async function refusalOf(
   const { tenantId, selector } = request;
   const { kysely } = pool.database;
   let obstacle: Obstacle | undefined;
-  if (selector.sessionId !== null || selector.name !== null) {
+  const { sessionId, name, accountId } = selector;
+  if (sessionId !== null || name !== null || accountId !== undefined) {
     const { rows } = await sql<Named>`
       select session_id, condition, holder, expire_time from slots
       where ${fits(tenantId, { ...selector, labels: {}, hasFile: false })}`.execute(kysely);
     const [named] = rows;
-    if (!named) return new NotFound('session', selector.name ?? String(selector.sessionId));
+    if (!named) return new NotFound('session', name ?? String(sessionId ?? `of account ${accountId}`));
     if (named.condition !== CONDITION.USABLE)
       return new SessionUnusable(named.session_id, conditionName(named.condition));
     obstacle = { holder: named.holder ?? undefined, expireTime: named.expire_time ?? undefined };

@@ -59,7 +59,8 @@ function judge(lease: Releasable, slots: ReadonlyMap<bigint, Slot>): ReleaseOutc
   const parts = readLeaseId(leaseId);
   if (!parts) return { kind: 'refused', error: new NotFound('lease', leaseId) };
   const slot = slots.get(parts.sessionId);
-  if (slot && slot.tenant_id !== tenantId) return { kind: 'refused', error: new NotFound('lease', leaseId) };
+  if (slot && tenantId !== undefined && slot.tenant_id !== tenantId)
+    return { kind: 'refused', error: new NotFound('lease', leaseId) };
   const everGranted = belongTogether(parts, fencingToken) && (!slot || fencingToken <= slot.fencing_token);
   if (!everGranted) return { kind: 'refused', error: new LeaseLostError(leaseId, parts.sessionId) };
   if (slot?.lease_id === leaseId && slot.fencing_token === fencingToken) return { kind: 'ended', leaseId };

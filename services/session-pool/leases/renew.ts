@@ -3,9 +3,10 @@ import { withRetry } from '#lib/postgres/transaction.ts';
 import type { Pool } from '../pool.ts';
 import { belongTogether, readLeaseId } from './model.ts';
 
-/** A lease as its holder names it, in a tenant. */
+/** A lease as its holder names it. */
 export interface HeldLease {
-  readonly tenantId: string;
+  /** Undefined for a process of the mesh: it holds leases of any tenants, and their tokens prove it. */
+  readonly tenantId: string | undefined;
   readonly leaseId: string;
   readonly fencingToken: bigint;
 }
@@ -35,13 +36,13 @@ export async function renewLeases(
           ${sane.map(({ parts }) => parts!.sessionId)}::bigint[],
           ${sane.map(({ leaseId }) => leaseId)}::uuid[],
           ${sane.map(({ fencingToken }) => fencingToken)}::bigint[],
-          ${sane.map(({ tenantId }) => tenantId)}::uuid[]
+          ${sane.map(({ tenantId }) => tenantId ?? null)}::uuid[]
         ) as wanted (session_id, lease_id, fencing_token, tenant_id)
       ),
       locked as materialized (
         select slots.session_id, wanted.lease_id from slots join wanted using (session_id)
         where slots.lease_id = wanted.lease_id and slots.fencing_token = wanted.fencing_token
-          and slots.tenant_id = wanted.tenant_id
+          and (wanted.tenant_id is null or slots.tenant_id = wanted.tenant_id)
         order by slots.session_id
         for update of slots
       ),
@@ -59,6 +60,7 @@ export async function renewLeases(
   // One batch may hold a good proof and a wrong one of the same lease.
   return leases.map(({ leaseId, fencingToken, tenantId }) => {
     const row = renewed.get(leaseId);
-    return row?.fencing_token === fencingToken && row.tenant_id === tenantId ? row : undefined;
+    const isTheirs = tenantId === undefined || row?.tenant_id === tenantId;
+    return isTheirs && row?.fencing_token === fencingToken ? row : undefined;
   });
 }

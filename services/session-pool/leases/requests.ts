@@ -5,7 +5,7 @@ import {
   type ReleaseLeaseRequest,
 } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import type { Principal } from '#lib/auth/principal.ts';
-import { requireScope } from '#lib/auth/scopes.ts';
+import { isServiceOfTheMesh, requireScope, requireServiceOfTheMesh } from '#lib/auth/scopes.ts';
 import type { FieldViolation } from '#lib/rpc/errors.ts';
 import { currentTraceparent } from '#lib/telemetry/spans.ts';
 import { replayKey } from '#lib/requests/replay.ts';
@@ -109,6 +109,7 @@ function readSelector(violations: FieldViolation[], message: AcquireLeaseRequest
     name: message?.name ? sessionNameWanted(violations, 'selector.name', message.name) : null,
     labels: labels(violations, 'selector.labels', message?.labels ?? {}, { max: LABELS_A_SELECTOR }),
     forMethod: text(violations, 'selector.for_method', message?.forMethod ?? '', { max: 128 }),
+    ...(message?.accountId ? { accountId: uuid(violations, 'selector.account_id', message.accountId) } : {}),
   };
 }
 
@@ -117,7 +118,22 @@ export function readHeldLease(field: string, proof: LeaseProof | undefined, prin
   const violations: FieldViolation[] = [];
   const { leaseId, fencingToken } = leaseProof(violations, field, proof);
   throwIfAny(violations);
-  return { tenantId: principal.tenantId, leaseId, fencingToken };
+  return { tenantId: tenantOfLease(principal), leaseId, fencingToken };
+}
+
+/** A process of the mesh may name leases of any tenants. */
+export function tenantOfLease(principal: Principal): string | undefined {
+  return isServiceOfTheMesh(principal) ? undefined : principal.tenantId;
+}
+
+/** The principal of a tenant that a process of the mesh acts for; of the caller's own when none is named. */
+export function onBehalfOf(principal: Principal, tenantId: string): Principal {
+  if (tenantId === '') return principal;
+  requireServiceOfTheMesh(principal);
+  const violations: FieldViolation[] = [];
+  const named = uuid(violations, 'tenant_id', tenantId);
+  throwIfAny(violations);
+  return { ...principal, tenantId: named };
 }
 
 /** The lease to end, by its proof or as the caller's own on a session's file. */

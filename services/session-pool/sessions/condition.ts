@@ -4,7 +4,9 @@ import { appendEvents } from '#lib/events/outbox.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
 import { instruments } from '#lib/telemetry/metrics.ts';
 import { sessionEvent } from '../events.ts';
+import { LeaseLostError } from '../errors.ts';
 import { endLeases } from '../leases/end.ts';
+import { belongTogether, readLeaseId } from '../leases/model.ts';
 import type { Pool } from '../pool.ts';
 import type { PoolTransaction } from '../slots.ts';
 import { CONDITION, conditionOf, isAhead, stateName, type SessionRow } from './model.ts';
@@ -17,6 +19,8 @@ export interface Invalidation {
   state: SessionState;
   reason: string;
   subject: string;
+  /** The lease under which it was found out: what is known of an older key or holder changes nothing. */
+  lease?: { leaseId: string; fencingToken: bigint };
 }
 
 const metrics = instruments((meter) => ({
@@ -33,9 +37,10 @@ const DUPLICATED = 'AUTH_KEY_DUPLICATED';
  * any end: the egress claim runs out, a key that was handed out means quarantine.
  */
 export async function invalidateSession(pool: Pool, invalidation: Invalidation): Promise<SessionRow> {
-  const { tenantId, sessionId, state, reason, subject } = invalidation;
+  const { tenantId, sessionId, state, reason, subject, lease } = invalidation;
   const outcome = await transaction(pool.database, async (trx) => {
     const before = await lockSession(trx, tenantId, sessionId);
+    if (lease && !isLatest(lease, before)) throw new LeaseLostError(lease.leaseId, sessionId);
     const condition = conditionOf(state);
     if (before.condition === condition) return { row: before, changed: false };
     const why = reason === '' ? `the session is ${stateName(state)}` : reason;
@@ -59,6 +64,16 @@ export async function invalidateSession(pool: Pool, invalidation: Invalidation):
     if (reason.includes(DUPLICATED)) metrics().duplicated.add(1);
   }
   return outcome.row;
+}
+
+/** Whether nobody leased the session, or gave it another key, since: also after the lease has ended. */
+function isLatest(lease: { leaseId: string; fencingToken: bigint }, row: SessionRow): boolean {
+  const parts = readLeaseId(lease.leaseId);
+  return (
+    parts?.sessionId === row.session_id &&
+    belongTogether(parts, lease.fencingToken) &&
+    lease.fencingToken === row.fencing_token
+  );
 }
 
 /** Puts a session back whatever its condition was, and ends its quarantine. */

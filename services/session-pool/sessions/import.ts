@@ -18,6 +18,7 @@ import { findAnswers, saveAnswers, withReplayRetry, type ReplayKey } from '#lib/
 import type { PoolTransaction } from '../slots.ts';
 import type { SessionOrigin } from '../tables.ts';
 import { storeKey } from './credentials.ts';
+import { replaceKey, sessionOfAccount } from './login.ts';
 import { sessionMessage } from './model.ts';
 import { nextEvent, readSession } from './store.ts';
 
@@ -43,7 +44,7 @@ export async function importSession(
     transaction(pool.database, async (trx) => {
       const answered = await earlierAnswer(trx, replay);
       if (answered) return { response: answered, added: false };
-      const outcome = await addOrAnswer(trx, pool.masterKeys, session, replay);
+      const outcome = await addOrAnswer(trx, pool.masterKeys, session, caller);
       if (typeof outcome !== 'bigint') return { response: outcome, added: false };
       const row = await readSession(trx, session.tenantId, { sessionId: outcome });
       const answer = create(ImportSessionResponseSchema, {
@@ -75,14 +76,22 @@ async function addOrAnswer(
   trx: PoolTransaction,
   masterKeys: MasterKeys,
   session: NewSession,
-  replay: ReplayKey | undefined,
+  { subject, replay }: { subject: string; replay?: ReplayKey },
 ): Promise<bigint | ImportSessionResponse> {
+  const relogin = async (): Promise<bigint | undefined> => {
+    const known = session.source === 'login' ? await sessionOfAccount(trx, session) : undefined;
+    if (known !== undefined) await replaceKey(trx, masterKeys, known, session, subject);
+    return known;
+  };
   try {
-    return await addSession(trx, masterKeys, session);
+    return (await relogin()) ?? (await addSession(trx, masterKeys, session));
   } catch (error) {
     if (!(error instanceof SessionDuplicate || error instanceof AlreadyExists)) throw error;
     const answered = await earlierAnswer(trx, replay);
     if (answered) return answered;
+    // Another login of the account was quicker: the later one's key stays.
+    const known = error instanceof AlreadyExists ? await relogin() : undefined;
+    if (known !== undefined) return known;
     throw error;
   }
 }
@@ -143,14 +152,15 @@ async function insertSession(trx: PoolTransaction, session: NewSession, print: B
 
 async function throwConflict(
   trx: PoolTransaction,
-  { tenantId, name }: NewSession,
+  { tenantId, name, accountId }: NewSession,
   print: Buffer,
 ): Promise<void> {
   const { rows } = await sql<{ name: string; own: boolean; same_key: boolean }>`
     select name, tenant_id = ${tenantId}::uuid as own, fingerprint = ${print} as same_key from sessions
     where fingerprint = ${print} or (tenant_id = ${tenantId}::uuid and name = ${name})
+      or (tenant_id = ${tenantId}::uuid and account_id = ${accountId} and account_id <> '')
     order by same_key desc limit 1`.execute(trx);
   const [found] = rows;
   if (found?.same_key) throw new SessionDuplicate(found.own ? found.name : undefined);
-  if (found) throw new AlreadyExists('session', name);
+  if (found) throw new AlreadyExists('session', found.name);
 }

@@ -112,6 +112,7 @@ export interface SessionRow extends StateColumns {
   revision: bigint;
   create_time: Date;
   event_sequence: bigint;
+  fencing_token: bigint;
   holder: string | null;
   ttl_ms: number | null;
   acquire_time: Date | null;
@@ -121,7 +122,7 @@ export interface SessionRow extends StateColumns {
   at: Date;
 }
 
-const SOURCES: Readonly<Record<SessionOrigin, SessionSource>> = {
+export const SOURCES: Readonly<Record<SessionOrigin, SessionSource>> = {
   import: SessionSource.IMPORT,
   sync: SessionSource.SYNC,
   login: SessionSource.LOGIN,

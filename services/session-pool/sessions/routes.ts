@@ -132,8 +132,9 @@ export function sessionRoutes(pool: Pool): SessionHandlers {
       const remedy = 'send INVALID, NEEDS_LOGIN, FROZEN or BANNED, or none for INVALID';
       validate.oneOf(violations, 'condition', state, conditionStates, remedy);
       const reason = validate.text(violations, 'reason', request.reason, { max: REASON_LENGTH });
+      const lease = request.lease && validate.leaseProof(violations, 'lease', request.lease);
       validate.throwIfAny(violations);
-      const row = await invalidateSession(pool, { tenantId, sessionId, state, reason, subject });
+      const row = await invalidateSession(pool, { tenantId, sessionId, state, reason, subject, lease });
       return { session: message(row) };
     },
 

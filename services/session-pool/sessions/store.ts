@@ -20,7 +20,7 @@ function selectSessions(where: RawBuilder<SqlBool>, limit: number): RawBuilder<S
     select sessions.session_id, sessions.tenant_id, sessions.name, sessions.account_id,
       sessions.environment, sessions.labels, sessions.condition_reason, sessions.data_center,
       sessions.source, sessions.has_file, sessions.revision, sessions.create_time,
-      slots.condition, slots.event_sequence, slots.lease_id, slots.holder, slots.credentials, slots.ttl_ms,
+      slots.condition, slots.event_sequence, slots.fencing_token, slots.lease_id, slots.holder, slots.credentials, slots.ttl_ms,
       slots.file_quarantine_ms, slots.acquire_time, slots.expire_time, slots.drain_time, slots.claim_process, slots.claim_expire_time,
       slots.quarantine_end_time, slots.wait_end_time, slots.last_used_time,
       waits.list as flood_waits, clock.at

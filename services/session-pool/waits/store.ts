@@ -30,7 +30,8 @@ export async function reportFloodWait(
   if (sessionId === undefined) throw new NotFound('lease', lease.leaseId);
   const endTime = await transaction(pool.database, async (trx) => {
     const [slot] = await lockSlots(trx, [sessionId]);
-    if (slot && slot.tenant_id !== lease.tenantId) throw new NotFound('lease', lease.leaseId);
+    if (slot && lease.tenantId !== undefined && slot.tenant_id !== lease.tenantId)
+      throw new NotFound('lease', lease.leaseId);
     if (slot?.lease_id !== lease.leaseId || slot.fencing_token !== lease.fencingToken)
       throw new LeaseLostError(lease.leaseId, sessionId);
     return (await extendWait(trx, sessionId, report)) ?? (await readWaitEnd(trx, sessionId, method, peer));

@@ -220,7 +220,9 @@ type SessionSelector struct {
 	// The Telegram method the session is wanted for, for example "messages.sendMessage". A session that waits
 	// out a flood wait for this method is passed over. Empty: only waits of the whole session, and waits of
 	// over an hour, count. At most 128 characters.
-	ForMethod     string `protobuf:"bytes,4,opt,name=for_method,json=forMethod,proto3" json:"for_method,omitempty"`
+	ForMethod string `protobuf:"bytes,4,opt,name=for_method,json=forMethod,proto3" json:"for_method,omitempty"`
+	// The session of this account: an account has one. Empty: any.
+	AccountId     string `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -279,6 +281,13 @@ func (x *SessionSelector) GetLabels() map[string]string {
 func (x *SessionSelector) GetForMethod() string {
 	if x != nil {
 		return x.ForMethod
+	}
+	return ""
+}
+
+func (x *SessionSelector) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
 	}
 	return ""
 }
@@ -959,14 +968,16 @@ var File_telegate_session_pool_v1_lease_proto protoreflect.FileDescriptor
 
 const file_telegate_session_pool_v1_lease_proto_rawDesc = "" +
 	"\n" +
-	"$telegate/session_pool/v1/lease.proto\x12\x18telegate.session_pool.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\x01\n" +
+	"$telegate/session_pool/v1/lease.proto\x12\x18telegate.session_pool.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x02\n" +
 	"\x0fSessionSelector\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12M\n" +
 	"\x06labels\x18\x03 \x03(\v25.telegate.session_pool.v1.SessionSelector.LabelsEntryR\x06labels\x12\x1d\n" +
 	"\n" +
-	"for_method\x18\x04 \x01(\tR\tforMethod\x1a9\n" +
+	"for_method\x18\x04 \x01(\tR\tforMethod\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x05 \x01(\tR\taccountId\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x92\x01\n" +

@@ -583,7 +583,10 @@ type ManageLeasesRequest struct {
 	//	*ManageLeasesRequest_Renew
 	//	*ManageLeasesRequest_Release
 	//	*ManageLeasesRequest_ReportFloodWait
-	Action        isManageLeasesRequest_Action `protobuf_oneof:"action"`
+	Action isManageLeasesRequest_Action `protobuf_oneof:"action"`
+	// For whom to acquire. Only a process of the mesh that calls in its own name sets it; the leases that such a
+	// process renews, releases and reports about may be of any tenants. Empty: the caller's tenant.
+	TenantId      string `protobuf:"bytes,6,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -666,6 +669,13 @@ func (x *ManageLeasesRequest) GetReportFloodWait() *ReportFloodWaitRequest {
 		}
 	}
 	return nil
+}
+
+func (x *ManageLeasesRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
 }
 
 type isManageLeasesRequest_Action interface {
@@ -2159,8 +2169,11 @@ type InvalidateSessionRequest struct {
 	SessionId int64 `protobuf:"varint,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// The state to put it in: INVALID, NEEDS_LOGIN, FROZEN or BANNED. Unspecified: INVALID.
 	Condition SessionState `protobuf:"varint,2,opt,name=condition,proto3,enum=telegate.session_pool.v1.SessionState" json:"condition,omitempty"`
-	// For people and the record. At most 256 characters.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// For people and the record. At most 256 characters. AUTH_KEY_DUPLICATED in it is counted.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The lease under which it was found out: then nothing is changed, and LEASE_LOST answered, if the session was
+	// leased again or got another key meanwhile. Absent: as it is.
+	Lease         *LeaseProof `protobuf:"bytes,4,opt,name=lease,proto3" json:"lease,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2214,6 +2227,13 @@ func (x *InvalidateSessionRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *InvalidateSessionRequest) GetLease() *LeaseProof {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
 }
 
 // The session is out of the pool.
@@ -2827,8 +2847,10 @@ type ClaimEgressRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The process, unique among all that ever ran: at most 128 characters.
 	ProcessId string `protobuf:"bytes,1,opt,name=process_id,json=processId,proto3" json:"process_id,omitempty"`
-	// The leases of the sessions. At most 1,000.
-	Leases        []*LeaseProof `protobuf:"bytes,2,rep,name=leases,proto3" json:"leases,omitempty"`
+	// The leases of the sessions. At most 1,000; at most 100 with `with_material`.
+	Leases []*LeaseProof `protobuf:"bytes,2,rep,name=leases,proto3" json:"leases,omitempty"`
+	// Answer each claim with the session's key as well.
+	WithMaterial  bool `protobuf:"varint,3,opt,name=with_material,json=withMaterial,proto3" json:"with_material,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2875,6 +2897,13 @@ func (x *ClaimEgressRequest) GetLeases() []*LeaseProof {
 		return x.Leases
 	}
 	return nil
+}
+
+func (x *ClaimEgressRequest) GetWithMaterial() bool {
+	if x != nil {
+		return x.WithMaterial
+	}
+	return false
 }
 
 // What was claimed.
@@ -2942,7 +2971,9 @@ type EgressClaim struct {
 	// How long the claim lives from its last renewal.
 	Ttl *durationpb.Duration `protobuf:"bytes,3,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// The Telegram to dial.
-	Environment   string `protobuf:"bytes,4,opt,name=environment,proto3" json:"environment,omitempty"`
+	Environment string `protobuf:"bytes,4,opt,name=environment,proto3" json:"environment,omitempty"`
+	// What it takes to dial. Only when asked for.
+	Material      *EgressMaterial `protobuf:"bytes,5,opt,name=material,proto3" json:"material,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3005,6 +3036,131 @@ func (x *EgressClaim) GetEnvironment() string {
 	return ""
 }
 
+func (x *EgressClaim) GetMaterial() *EgressMaterial {
+	if x != nil {
+		return x.Material
+	}
+	return nil
+}
+
+// A session as the process needs it that holds its socket. Its key is in it: never log it, never store it.
+type EgressMaterial struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The data centre that the key belongs to.
+	DataCenter int32 `protobuf:"varint,1,opt,name=data_center,json=dataCenter,proto3" json:"data_center,omitempty"`
+	// The 256 bytes of the key.
+	AuthKey []byte `protobuf:"bytes,2,opt,name=auth_key,json=authKey,proto3" json:"auth_key,omitempty"`
+	// The Telegram user, in digits. Empty: not known.
+	UserId string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The application that the session was made by, in digits. Empty: not known.
+	ApiId string `protobuf:"bytes,4,opt,name=api_id,json=apiId,proto3" json:"api_id,omitempty"`
+	// Whose session it is.
+	TenantId string `protobuf:"bytes,5,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// The session's name.
+	SessionName string `protobuf:"bytes,6,opt,name=session_name,json=sessionName,proto3" json:"session_name,omitempty"`
+	// The account it belongs to. Empty: not known.
+	AccountId string `protobuf:"bytes,7,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// The session's labels.
+	Labels map[string]string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How it came into the pool.
+	Source        SessionSource `protobuf:"varint,9,opt,name=source,proto3,enum=telegate.session_pool.v1.SessionSource" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EgressMaterial) Reset() {
+	*x = EgressMaterial{}
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EgressMaterial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EgressMaterial) ProtoMessage() {}
+
+func (x *EgressMaterial) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EgressMaterial.ProtoReflect.Descriptor instead.
+func (*EgressMaterial) Descriptor() ([]byte, []int) {
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *EgressMaterial) GetDataCenter() int32 {
+	if x != nil {
+		return x.DataCenter
+	}
+	return 0
+}
+
+func (x *EgressMaterial) GetAuthKey() []byte {
+	if x != nil {
+		return x.AuthKey
+	}
+	return nil
+}
+
+func (x *EgressMaterial) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *EgressMaterial) GetApiId() string {
+	if x != nil {
+		return x.ApiId
+	}
+	return ""
+}
+
+func (x *EgressMaterial) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *EgressMaterial) GetSessionName() string {
+	if x != nil {
+		return x.SessionName
+	}
+	return ""
+}
+
+func (x *EgressMaterial) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *EgressMaterial) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *EgressMaterial) GetSource() SessionSource {
+	if x != nil {
+		return x.Source
+	}
+	return SessionSource_SESSION_SOURCE_UNSPECIFIED
+}
+
 // Why a claim was refused.
 type EgressRefusal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3018,7 +3174,7 @@ type EgressRefusal struct {
 
 func (x *EgressRefusal) Reset() {
 	*x = EgressRefusal{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[46]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3030,7 +3186,7 @@ func (x *EgressRefusal) String() string {
 func (*EgressRefusal) ProtoMessage() {}
 
 func (x *EgressRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[46]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3043,7 +3199,7 @@ func (x *EgressRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EgressRefusal.ProtoReflect.Descriptor instead.
 func (*EgressRefusal) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{46}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *EgressRefusal) GetLeaseId() string {
@@ -3073,7 +3229,7 @@ type ReleaseEgressRequest struct {
 
 func (x *ReleaseEgressRequest) Reset() {
 	*x = ReleaseEgressRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[47]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3085,7 +3241,7 @@ func (x *ReleaseEgressRequest) String() string {
 func (*ReleaseEgressRequest) ProtoMessage() {}
 
 func (x *ReleaseEgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[47]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3098,7 +3254,7 @@ func (x *ReleaseEgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseEgressRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseEgressRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{47}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ReleaseEgressRequest) GetProcessId() string {
@@ -3124,7 +3280,7 @@ type ReleaseEgressResponse struct {
 
 func (x *ReleaseEgressResponse) Reset() {
 	*x = ReleaseEgressResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[48]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3136,7 +3292,7 @@ func (x *ReleaseEgressResponse) String() string {
 func (*ReleaseEgressResponse) ProtoMessage() {}
 
 func (x *ReleaseEgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[48]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3149,7 +3305,7 @@ func (x *ReleaseEgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseEgressResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseEgressResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{48}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{49}
 }
 
 var File_telegate_session_pool_v1_session_pool_service_proto protoreflect.FileDescriptor
@@ -3187,13 +3343,14 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"\x04lost\x18\x06 \x01(\v2#.telegate.session_pool.v1.LeaseLostH\x00R\x04lost\x12B\n" +
 	"\breleased\x18\a \x01(\v2$.telegate.session_pool.v1.LeaseProofH\x00R\breleased\x12;\n" +
 	"\ago_away\x18\b \x01(\v2 .telegate.session_pool.v1.GoAwayH\x00R\x06goAwayB\a\n" +
-	"\x05event\"\xdb\x02\n" +
+	"\x05event\"\xf8\x02\n" +
 	"\x13ManageLeasesRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12I\n" +
 	"\aacquire\x18\x02 \x01(\v2-.telegate.session_pool.v1.AcquireLeaseRequestH\x00R\aacquire\x12=\n" +
 	"\x05renew\x18\x03 \x01(\v2%.telegate.session_pool.v1.RenewLeasesH\x00R\x05renew\x12@\n" +
 	"\arelease\x18\x04 \x01(\v2$.telegate.session_pool.v1.LeaseProofH\x00R\arelease\x12^\n" +
-	"\x11report_flood_wait\x18\x05 \x01(\v20.telegate.session_pool.v1.ReportFloodWaitRequestH\x00R\x0freportFloodWaitB\b\n" +
+	"\x11report_flood_wait\x18\x05 \x01(\v20.telegate.session_pool.v1.ReportFloodWaitRequestH\x00R\x0freportFloodWait\x12\x1b\n" +
+	"\ttenant_id\x18\x06 \x01(\tR\btenantIdB\b\n" +
 	"\x06action\"K\n" +
 	"\vRenewLeases\x12<\n" +
 	"\x06leases\x18\x01 \x03(\v2$.telegate.session_pool.v1.LeaseProofR\x06leases\"\x8a\x01\n" +
@@ -3292,12 +3449,13 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"\n" +
 	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"\x17\n" +
-	"\x15DeleteSessionResponse\"\x97\x01\n" +
+	"\x15DeleteSessionResponse\"\xd3\x01\n" +
 	"\x18InvalidateSessionRequest\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\x03R\tsessionId\x12D\n" +
 	"\tcondition\x18\x02 \x01(\x0e2&.telegate.session_pool.v1.SessionStateR\tcondition\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"X\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12:\n" +
+	"\x05lease\x18\x04 \x01(\v2$.telegate.session_pool.v1.LeaseProofR\x05lease\"X\n" +
 	"\x19InvalidateSessionResponse\x12;\n" +
 	"\asession\x18\x01 \x01(\v2!.telegate.session_pool.v1.SessionR\asession\"6\n" +
 	"\x15RestoreSessionRequest\x12\x1d\n" +
@@ -3330,20 +3488,37 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"\x10WatchPoolRequest\x12<\n" +
 	"\fmin_interval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\vminInterval\"Q\n" +
 	"\x11WatchPoolResponse\x12<\n" +
-	"\x06status\x18\x01 \x01(\v2$.telegate.session_pool.v1.PoolStatusR\x06status\"q\n" +
+	"\x06status\x18\x01 \x01(\v2$.telegate.session_pool.v1.PoolStatusR\x06status\"\x96\x01\n" +
 	"\x12ClaimEgressRequest\x12\x1d\n" +
 	"\n" +
 	"process_id\x18\x01 \x01(\tR\tprocessId\x12<\n" +
-	"\x06leases\x18\x02 \x03(\v2$.telegate.session_pool.v1.LeaseProofR\x06leases\"\x97\x01\n" +
+	"\x06leases\x18\x02 \x03(\v2$.telegate.session_pool.v1.LeaseProofR\x06leases\x12#\n" +
+	"\rwith_material\x18\x03 \x01(\bR\fwithMaterial\"\x97\x01\n" +
 	"\x13ClaimEgressResponse\x12=\n" +
 	"\x06claims\x18\x01 \x03(\v2%.telegate.session_pool.v1.EgressClaimR\x06claims\x12A\n" +
-	"\arefused\x18\x02 \x03(\v2'.telegate.session_pool.v1.EgressRefusalR\arefused\"\x96\x01\n" +
+	"\arefused\x18\x02 \x03(\v2'.telegate.session_pool.v1.EgressRefusalR\arefused\"\xdc\x01\n" +
 	"\vEgressClaim\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\tR\aleaseId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\x03R\tsessionId\x12+\n" +
 	"\x03ttl\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12 \n" +
-	"\venvironment\x18\x04 \x01(\tR\venvironment\"T\n" +
+	"\venvironment\x18\x04 \x01(\tR\venvironment\x12D\n" +
+	"\bmaterial\x18\x05 \x01(\v2(.telegate.session_pool.v1.EgressMaterialR\bmaterial\"\xa5\x03\n" +
+	"\x0eEgressMaterial\x12\x1f\n" +
+	"\vdata_center\x18\x01 \x01(\x05R\n" +
+	"dataCenter\x12\x19\n" +
+	"\bauth_key\x18\x02 \x01(\fR\aauthKey\x12\x17\n" +
+	"\auser_id\x18\x03 \x01(\tR\x06userId\x12\x15\n" +
+	"\x06api_id\x18\x04 \x01(\tR\x05apiId\x12\x1b\n" +
+	"\ttenant_id\x18\x05 \x01(\tR\btenantId\x12!\n" +
+	"\fsession_name\x18\x06 \x01(\tR\vsessionName\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\a \x01(\tR\taccountId\x12L\n" +
+	"\x06labels\x18\b \x03(\v24.telegate.session_pool.v1.EgressMaterial.LabelsEntryR\x06labels\x12?\n" +
+	"\x06source\x18\t \x01(\x0e2'.telegate.session_pool.v1.SessionSourceR\x06source\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"T\n" +
 	"\rEgressRefusal\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\tR\aleaseId\x12(\n" +
 	"\x05error\x18\x02 \x01(\v2\x12.google.rpc.StatusR\x05error\"s\n" +
@@ -3389,7 +3564,7 @@ func file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP() []by
 	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescData
 }
 
-var file_telegate_session_pool_v1_session_pool_service_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_telegate_session_pool_v1_session_pool_service_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_telegate_session_pool_v1_session_pool_service_proto_goTypes = []any{
 	(*AcquireLeaseRequest)(nil),       // 0: telegate.session_pool.v1.AcquireLeaseRequest
 	(*AcquireLeaseResponse)(nil),      // 1: telegate.session_pool.v1.AcquireLeaseResponse
@@ -3437,152 +3612,158 @@ var file_telegate_session_pool_v1_session_pool_service_proto_goTypes = []any{
 	(*ClaimEgressRequest)(nil),        // 43: telegate.session_pool.v1.ClaimEgressRequest
 	(*ClaimEgressResponse)(nil),       // 44: telegate.session_pool.v1.ClaimEgressResponse
 	(*EgressClaim)(nil),               // 45: telegate.session_pool.v1.EgressClaim
-	(*EgressRefusal)(nil),             // 46: telegate.session_pool.v1.EgressRefusal
-	(*ReleaseEgressRequest)(nil),      // 47: telegate.session_pool.v1.ReleaseEgressRequest
-	(*ReleaseEgressResponse)(nil),     // 48: telegate.session_pool.v1.ReleaseEgressResponse
-	nil,                               // 49: telegate.session_pool.v1.ListSessionsRequest.LabelsEntry
-	nil,                               // 50: telegate.session_pool.v1.ImportSessionRequest.LabelsEntry
-	(*SessionSelector)(nil),           // 51: telegate.session_pool.v1.SessionSelector
-	(*durationpb.Duration)(nil),       // 52: google.protobuf.Duration
-	(LeaseAccess)(0),                  // 53: telegate.session_pool.v1.LeaseAccess
-	(SessionFormat)(0),                // 54: telegate.session_pool.v1.SessionFormat
-	(*Lease)(nil),                     // 55: telegate.session_pool.v1.Lease
-	(*LeaseProof)(nil),                // 56: telegate.session_pool.v1.LeaseProof
-	(*LeaseQueued)(nil),               // 57: telegate.session_pool.v1.LeaseQueued
-	(*LeaseRenewed)(nil),              // 58: telegate.session_pool.v1.LeaseRenewed
-	(*FloodWait)(nil),                 // 59: telegate.session_pool.v1.FloodWait
-	(*DrainRequested)(nil),            // 60: telegate.session_pool.v1.DrainRequested
-	(*LeaseLost)(nil),                 // 61: telegate.session_pool.v1.LeaseLost
-	(*GoAway)(nil),                    // 62: telegate.session_pool.v1.GoAway
-	(*status.Status)(nil),             // 63: google.rpc.Status
-	(*FileLease)(nil),                 // 64: telegate.session_pool.v1.FileLease
-	(*timestamppb.Timestamp)(nil),     // 65: google.protobuf.Timestamp
-	(SessionState)(0),                 // 66: telegate.session_pool.v1.SessionState
-	(*Session)(nil),                   // 67: telegate.session_pool.v1.Session
-	(*fieldmaskpb.FieldMask)(nil),     // 68: google.protobuf.FieldMask
-	(SessionSource)(0),                // 69: telegate.session_pool.v1.SessionSource
-	(*SessionCredentials)(nil),        // 70: telegate.session_pool.v1.SessionCredentials
-	(*PoolStatus)(nil),                // 71: telegate.session_pool.v1.PoolStatus
+	(*EgressMaterial)(nil),            // 46: telegate.session_pool.v1.EgressMaterial
+	(*EgressRefusal)(nil),             // 47: telegate.session_pool.v1.EgressRefusal
+	(*ReleaseEgressRequest)(nil),      // 48: telegate.session_pool.v1.ReleaseEgressRequest
+	(*ReleaseEgressResponse)(nil),     // 49: telegate.session_pool.v1.ReleaseEgressResponse
+	nil,                               // 50: telegate.session_pool.v1.ListSessionsRequest.LabelsEntry
+	nil,                               // 51: telegate.session_pool.v1.ImportSessionRequest.LabelsEntry
+	nil,                               // 52: telegate.session_pool.v1.EgressMaterial.LabelsEntry
+	(*SessionSelector)(nil),           // 53: telegate.session_pool.v1.SessionSelector
+	(*durationpb.Duration)(nil),       // 54: google.protobuf.Duration
+	(LeaseAccess)(0),                  // 55: telegate.session_pool.v1.LeaseAccess
+	(SessionFormat)(0),                // 56: telegate.session_pool.v1.SessionFormat
+	(*Lease)(nil),                     // 57: telegate.session_pool.v1.Lease
+	(*LeaseProof)(nil),                // 58: telegate.session_pool.v1.LeaseProof
+	(*LeaseQueued)(nil),               // 59: telegate.session_pool.v1.LeaseQueued
+	(*LeaseRenewed)(nil),              // 60: telegate.session_pool.v1.LeaseRenewed
+	(*FloodWait)(nil),                 // 61: telegate.session_pool.v1.FloodWait
+	(*DrainRequested)(nil),            // 62: telegate.session_pool.v1.DrainRequested
+	(*LeaseLost)(nil),                 // 63: telegate.session_pool.v1.LeaseLost
+	(*GoAway)(nil),                    // 64: telegate.session_pool.v1.GoAway
+	(*status.Status)(nil),             // 65: google.rpc.Status
+	(*FileLease)(nil),                 // 66: telegate.session_pool.v1.FileLease
+	(*timestamppb.Timestamp)(nil),     // 67: google.protobuf.Timestamp
+	(SessionState)(0),                 // 68: telegate.session_pool.v1.SessionState
+	(*Session)(nil),                   // 69: telegate.session_pool.v1.Session
+	(*fieldmaskpb.FieldMask)(nil),     // 70: google.protobuf.FieldMask
+	(SessionSource)(0),                // 71: telegate.session_pool.v1.SessionSource
+	(*SessionCredentials)(nil),        // 72: telegate.session_pool.v1.SessionCredentials
+	(*PoolStatus)(nil),                // 73: telegate.session_pool.v1.PoolStatus
 }
 var file_telegate_session_pool_v1_session_pool_service_proto_depIdxs = []int32{
-	51, // 0: telegate.session_pool.v1.AcquireLeaseRequest.selector:type_name -> telegate.session_pool.v1.SessionSelector
-	52, // 1: telegate.session_pool.v1.AcquireLeaseRequest.ttl:type_name -> google.protobuf.Duration
-	52, // 2: telegate.session_pool.v1.AcquireLeaseRequest.wait:type_name -> google.protobuf.Duration
-	53, // 3: telegate.session_pool.v1.AcquireLeaseRequest.access:type_name -> telegate.session_pool.v1.LeaseAccess
-	54, // 4: telegate.session_pool.v1.AcquireLeaseRequest.credentials_format:type_name -> telegate.session_pool.v1.SessionFormat
-	52, // 5: telegate.session_pool.v1.AcquireLeaseRequest.file_quarantine:type_name -> google.protobuf.Duration
-	55, // 6: telegate.session_pool.v1.AcquireLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
+	53, // 0: telegate.session_pool.v1.AcquireLeaseRequest.selector:type_name -> telegate.session_pool.v1.SessionSelector
+	54, // 1: telegate.session_pool.v1.AcquireLeaseRequest.ttl:type_name -> google.protobuf.Duration
+	54, // 2: telegate.session_pool.v1.AcquireLeaseRequest.wait:type_name -> google.protobuf.Duration
+	55, // 3: telegate.session_pool.v1.AcquireLeaseRequest.access:type_name -> telegate.session_pool.v1.LeaseAccess
+	56, // 4: telegate.session_pool.v1.AcquireLeaseRequest.credentials_format:type_name -> telegate.session_pool.v1.SessionFormat
+	54, // 5: telegate.session_pool.v1.AcquireLeaseRequest.file_quarantine:type_name -> google.protobuf.Duration
+	57, // 6: telegate.session_pool.v1.AcquireLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
 	0,  // 7: telegate.session_pool.v1.HoldLeaseRequest.open:type_name -> telegate.session_pool.v1.AcquireLeaseRequest
-	56, // 8: telegate.session_pool.v1.HoldLeaseRequest.attach:type_name -> telegate.session_pool.v1.LeaseProof
+	58, // 8: telegate.session_pool.v1.HoldLeaseRequest.attach:type_name -> telegate.session_pool.v1.LeaseProof
 	3,  // 9: telegate.session_pool.v1.HoldLeaseRequest.heartbeat:type_name -> telegate.session_pool.v1.HoldLeaseHeartbeat
 	4,  // 10: telegate.session_pool.v1.HoldLeaseRequest.release:type_name -> telegate.session_pool.v1.HoldLeaseRelease
-	57, // 11: telegate.session_pool.v1.HoldLeaseResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
-	55, // 12: telegate.session_pool.v1.HoldLeaseResponse.granted:type_name -> telegate.session_pool.v1.Lease
-	58, // 13: telegate.session_pool.v1.HoldLeaseResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
-	59, // 14: telegate.session_pool.v1.HoldLeaseResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
-	60, // 15: telegate.session_pool.v1.HoldLeaseResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
-	61, // 16: telegate.session_pool.v1.HoldLeaseResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
-	56, // 17: telegate.session_pool.v1.HoldLeaseResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
-	62, // 18: telegate.session_pool.v1.HoldLeaseResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
+	59, // 11: telegate.session_pool.v1.HoldLeaseResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
+	57, // 12: telegate.session_pool.v1.HoldLeaseResponse.granted:type_name -> telegate.session_pool.v1.Lease
+	60, // 13: telegate.session_pool.v1.HoldLeaseResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
+	61, // 14: telegate.session_pool.v1.HoldLeaseResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
+	62, // 15: telegate.session_pool.v1.HoldLeaseResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
+	63, // 16: telegate.session_pool.v1.HoldLeaseResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
+	58, // 17: telegate.session_pool.v1.HoldLeaseResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
+	64, // 18: telegate.session_pool.v1.HoldLeaseResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
 	0,  // 19: telegate.session_pool.v1.ManageLeasesRequest.acquire:type_name -> telegate.session_pool.v1.AcquireLeaseRequest
 	7,  // 20: telegate.session_pool.v1.ManageLeasesRequest.renew:type_name -> telegate.session_pool.v1.RenewLeases
-	56, // 21: telegate.session_pool.v1.ManageLeasesRequest.release:type_name -> telegate.session_pool.v1.LeaseProof
+	58, // 21: telegate.session_pool.v1.ManageLeasesRequest.release:type_name -> telegate.session_pool.v1.LeaseProof
 	37, // 22: telegate.session_pool.v1.ManageLeasesRequest.report_flood_wait:type_name -> telegate.session_pool.v1.ReportFloodWaitRequest
-	56, // 23: telegate.session_pool.v1.RenewLeases.leases:type_name -> telegate.session_pool.v1.LeaseProof
-	58, // 24: telegate.session_pool.v1.LeaseRenewals.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
-	61, // 25: telegate.session_pool.v1.LeaseRenewals.lost:type_name -> telegate.session_pool.v1.LeaseLost
-	55, // 26: telegate.session_pool.v1.ManageLeasesResponse.acquired:type_name -> telegate.session_pool.v1.Lease
+	58, // 23: telegate.session_pool.v1.RenewLeases.leases:type_name -> telegate.session_pool.v1.LeaseProof
+	60, // 24: telegate.session_pool.v1.LeaseRenewals.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
+	63, // 25: telegate.session_pool.v1.LeaseRenewals.lost:type_name -> telegate.session_pool.v1.LeaseLost
+	57, // 26: telegate.session_pool.v1.ManageLeasesResponse.acquired:type_name -> telegate.session_pool.v1.Lease
 	8,  // 27: telegate.session_pool.v1.ManageLeasesResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewals
-	56, // 28: telegate.session_pool.v1.ManageLeasesResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
-	59, // 29: telegate.session_pool.v1.ManageLeasesResponse.flood_wait_reported:type_name -> telegate.session_pool.v1.FloodWait
-	63, // 30: telegate.session_pool.v1.ManageLeasesResponse.error:type_name -> google.rpc.Status
-	57, // 31: telegate.session_pool.v1.ManageLeasesResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
-	61, // 32: telegate.session_pool.v1.ManageLeasesResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
-	60, // 33: telegate.session_pool.v1.ManageLeasesResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
-	59, // 34: telegate.session_pool.v1.ManageLeasesResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
-	62, // 35: telegate.session_pool.v1.ManageLeasesResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
-	56, // 36: telegate.session_pool.v1.ReleaseLeaseRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
-	64, // 37: telegate.session_pool.v1.ReleaseLeaseRequest.file_lease:type_name -> telegate.session_pool.v1.FileLease
-	52, // 38: telegate.session_pool.v1.RevokeLeaseRequest.grace:type_name -> google.protobuf.Duration
-	65, // 39: telegate.session_pool.v1.RevokeLeaseResponse.end_time:type_name -> google.protobuf.Timestamp
-	55, // 40: telegate.session_pool.v1.GetLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
-	55, // 41: telegate.session_pool.v1.ListLeasesResponse.leases:type_name -> telegate.session_pool.v1.Lease
-	66, // 42: telegate.session_pool.v1.ListSessionsRequest.state:type_name -> telegate.session_pool.v1.SessionState
-	49, // 43: telegate.session_pool.v1.ListSessionsRequest.labels:type_name -> telegate.session_pool.v1.ListSessionsRequest.LabelsEntry
-	67, // 44: telegate.session_pool.v1.ListSessionsResponse.sessions:type_name -> telegate.session_pool.v1.Session
-	67, // 45: telegate.session_pool.v1.GetSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	67, // 46: telegate.session_pool.v1.UpdateSessionRequest.session:type_name -> telegate.session_pool.v1.Session
-	68, // 47: telegate.session_pool.v1.UpdateSessionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	67, // 48: telegate.session_pool.v1.UpdateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	54, // 49: telegate.session_pool.v1.ImportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
-	50, // 50: telegate.session_pool.v1.ImportSessionRequest.labels:type_name -> telegate.session_pool.v1.ImportSessionRequest.LabelsEntry
-	69, // 51: telegate.session_pool.v1.ImportSessionRequest.source:type_name -> telegate.session_pool.v1.SessionSource
-	67, // 52: telegate.session_pool.v1.ImportSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	54, // 53: telegate.session_pool.v1.ExportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
-	70, // 54: telegate.session_pool.v1.ExportSessionResponse.credentials:type_name -> telegate.session_pool.v1.SessionCredentials
-	66, // 55: telegate.session_pool.v1.InvalidateSessionRequest.condition:type_name -> telegate.session_pool.v1.SessionState
-	67, // 56: telegate.session_pool.v1.InvalidateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	67, // 57: telegate.session_pool.v1.RestoreSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	36, // 58: telegate.session_pool.v1.SyncSessionsResponse.faults:type_name -> telegate.session_pool.v1.SyncFault
-	56, // 59: telegate.session_pool.v1.ReportFloodWaitRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
-	52, // 60: telegate.session_pool.v1.ReportFloodWaitRequest.duration:type_name -> google.protobuf.Duration
-	59, // 61: telegate.session_pool.v1.ReportFloodWaitResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
-	71, // 62: telegate.session_pool.v1.GetPoolStatusResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
-	52, // 63: telegate.session_pool.v1.WatchPoolRequest.min_interval:type_name -> google.protobuf.Duration
-	71, // 64: telegate.session_pool.v1.WatchPoolResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
-	56, // 65: telegate.session_pool.v1.ClaimEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
-	45, // 66: telegate.session_pool.v1.ClaimEgressResponse.claims:type_name -> telegate.session_pool.v1.EgressClaim
-	46, // 67: telegate.session_pool.v1.ClaimEgressResponse.refused:type_name -> telegate.session_pool.v1.EgressRefusal
-	52, // 68: telegate.session_pool.v1.EgressClaim.ttl:type_name -> google.protobuf.Duration
-	63, // 69: telegate.session_pool.v1.EgressRefusal.error:type_name -> google.rpc.Status
-	56, // 70: telegate.session_pool.v1.ReleaseEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
-	0,  // 71: telegate.session_pool.v1.SessionPoolService.AcquireLease:input_type -> telegate.session_pool.v1.AcquireLeaseRequest
-	2,  // 72: telegate.session_pool.v1.SessionPoolService.HoldLease:input_type -> telegate.session_pool.v1.HoldLeaseRequest
-	6,  // 73: telegate.session_pool.v1.SessionPoolService.ManageLeases:input_type -> telegate.session_pool.v1.ManageLeasesRequest
-	10, // 74: telegate.session_pool.v1.SessionPoolService.ReleaseLease:input_type -> telegate.session_pool.v1.ReleaseLeaseRequest
-	12, // 75: telegate.session_pool.v1.SessionPoolService.RevokeLease:input_type -> telegate.session_pool.v1.RevokeLeaseRequest
-	14, // 76: telegate.session_pool.v1.SessionPoolService.GetLease:input_type -> telegate.session_pool.v1.GetLeaseRequest
-	16, // 77: telegate.session_pool.v1.SessionPoolService.ListLeases:input_type -> telegate.session_pool.v1.ListLeasesRequest
-	18, // 78: telegate.session_pool.v1.SessionPoolService.ListSessions:input_type -> telegate.session_pool.v1.ListSessionsRequest
-	20, // 79: telegate.session_pool.v1.SessionPoolService.GetSession:input_type -> telegate.session_pool.v1.GetSessionRequest
-	22, // 80: telegate.session_pool.v1.SessionPoolService.UpdateSession:input_type -> telegate.session_pool.v1.UpdateSessionRequest
-	24, // 81: telegate.session_pool.v1.SessionPoolService.ImportSession:input_type -> telegate.session_pool.v1.ImportSessionRequest
-	26, // 82: telegate.session_pool.v1.SessionPoolService.ExportSession:input_type -> telegate.session_pool.v1.ExportSessionRequest
-	28, // 83: telegate.session_pool.v1.SessionPoolService.DeleteSession:input_type -> telegate.session_pool.v1.DeleteSessionRequest
-	30, // 84: telegate.session_pool.v1.SessionPoolService.InvalidateSession:input_type -> telegate.session_pool.v1.InvalidateSessionRequest
-	32, // 85: telegate.session_pool.v1.SessionPoolService.RestoreSession:input_type -> telegate.session_pool.v1.RestoreSessionRequest
-	34, // 86: telegate.session_pool.v1.SessionPoolService.SyncSessions:input_type -> telegate.session_pool.v1.SyncSessionsRequest
-	37, // 87: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:input_type -> telegate.session_pool.v1.ReportFloodWaitRequest
-	39, // 88: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:input_type -> telegate.session_pool.v1.GetPoolStatusRequest
-	41, // 89: telegate.session_pool.v1.SessionPoolService.WatchPool:input_type -> telegate.session_pool.v1.WatchPoolRequest
-	43, // 90: telegate.session_pool.v1.SessionPoolService.ClaimEgress:input_type -> telegate.session_pool.v1.ClaimEgressRequest
-	47, // 91: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:input_type -> telegate.session_pool.v1.ReleaseEgressRequest
-	1,  // 92: telegate.session_pool.v1.SessionPoolService.AcquireLease:output_type -> telegate.session_pool.v1.AcquireLeaseResponse
-	5,  // 93: telegate.session_pool.v1.SessionPoolService.HoldLease:output_type -> telegate.session_pool.v1.HoldLeaseResponse
-	9,  // 94: telegate.session_pool.v1.SessionPoolService.ManageLeases:output_type -> telegate.session_pool.v1.ManageLeasesResponse
-	11, // 95: telegate.session_pool.v1.SessionPoolService.ReleaseLease:output_type -> telegate.session_pool.v1.ReleaseLeaseResponse
-	13, // 96: telegate.session_pool.v1.SessionPoolService.RevokeLease:output_type -> telegate.session_pool.v1.RevokeLeaseResponse
-	15, // 97: telegate.session_pool.v1.SessionPoolService.GetLease:output_type -> telegate.session_pool.v1.GetLeaseResponse
-	17, // 98: telegate.session_pool.v1.SessionPoolService.ListLeases:output_type -> telegate.session_pool.v1.ListLeasesResponse
-	19, // 99: telegate.session_pool.v1.SessionPoolService.ListSessions:output_type -> telegate.session_pool.v1.ListSessionsResponse
-	21, // 100: telegate.session_pool.v1.SessionPoolService.GetSession:output_type -> telegate.session_pool.v1.GetSessionResponse
-	23, // 101: telegate.session_pool.v1.SessionPoolService.UpdateSession:output_type -> telegate.session_pool.v1.UpdateSessionResponse
-	25, // 102: telegate.session_pool.v1.SessionPoolService.ImportSession:output_type -> telegate.session_pool.v1.ImportSessionResponse
-	27, // 103: telegate.session_pool.v1.SessionPoolService.ExportSession:output_type -> telegate.session_pool.v1.ExportSessionResponse
-	29, // 104: telegate.session_pool.v1.SessionPoolService.DeleteSession:output_type -> telegate.session_pool.v1.DeleteSessionResponse
-	31, // 105: telegate.session_pool.v1.SessionPoolService.InvalidateSession:output_type -> telegate.session_pool.v1.InvalidateSessionResponse
-	33, // 106: telegate.session_pool.v1.SessionPoolService.RestoreSession:output_type -> telegate.session_pool.v1.RestoreSessionResponse
-	35, // 107: telegate.session_pool.v1.SessionPoolService.SyncSessions:output_type -> telegate.session_pool.v1.SyncSessionsResponse
-	38, // 108: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:output_type -> telegate.session_pool.v1.ReportFloodWaitResponse
-	40, // 109: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:output_type -> telegate.session_pool.v1.GetPoolStatusResponse
-	42, // 110: telegate.session_pool.v1.SessionPoolService.WatchPool:output_type -> telegate.session_pool.v1.WatchPoolResponse
-	44, // 111: telegate.session_pool.v1.SessionPoolService.ClaimEgress:output_type -> telegate.session_pool.v1.ClaimEgressResponse
-	48, // 112: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:output_type -> telegate.session_pool.v1.ReleaseEgressResponse
-	92, // [92:113] is the sub-list for method output_type
-	71, // [71:92] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	58, // 28: telegate.session_pool.v1.ManageLeasesResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
+	61, // 29: telegate.session_pool.v1.ManageLeasesResponse.flood_wait_reported:type_name -> telegate.session_pool.v1.FloodWait
+	65, // 30: telegate.session_pool.v1.ManageLeasesResponse.error:type_name -> google.rpc.Status
+	59, // 31: telegate.session_pool.v1.ManageLeasesResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
+	63, // 32: telegate.session_pool.v1.ManageLeasesResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
+	62, // 33: telegate.session_pool.v1.ManageLeasesResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
+	61, // 34: telegate.session_pool.v1.ManageLeasesResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
+	64, // 35: telegate.session_pool.v1.ManageLeasesResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
+	58, // 36: telegate.session_pool.v1.ReleaseLeaseRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
+	66, // 37: telegate.session_pool.v1.ReleaseLeaseRequest.file_lease:type_name -> telegate.session_pool.v1.FileLease
+	54, // 38: telegate.session_pool.v1.RevokeLeaseRequest.grace:type_name -> google.protobuf.Duration
+	67, // 39: telegate.session_pool.v1.RevokeLeaseResponse.end_time:type_name -> google.protobuf.Timestamp
+	57, // 40: telegate.session_pool.v1.GetLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
+	57, // 41: telegate.session_pool.v1.ListLeasesResponse.leases:type_name -> telegate.session_pool.v1.Lease
+	68, // 42: telegate.session_pool.v1.ListSessionsRequest.state:type_name -> telegate.session_pool.v1.SessionState
+	50, // 43: telegate.session_pool.v1.ListSessionsRequest.labels:type_name -> telegate.session_pool.v1.ListSessionsRequest.LabelsEntry
+	69, // 44: telegate.session_pool.v1.ListSessionsResponse.sessions:type_name -> telegate.session_pool.v1.Session
+	69, // 45: telegate.session_pool.v1.GetSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	69, // 46: telegate.session_pool.v1.UpdateSessionRequest.session:type_name -> telegate.session_pool.v1.Session
+	70, // 47: telegate.session_pool.v1.UpdateSessionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	69, // 48: telegate.session_pool.v1.UpdateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	56, // 49: telegate.session_pool.v1.ImportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
+	51, // 50: telegate.session_pool.v1.ImportSessionRequest.labels:type_name -> telegate.session_pool.v1.ImportSessionRequest.LabelsEntry
+	71, // 51: telegate.session_pool.v1.ImportSessionRequest.source:type_name -> telegate.session_pool.v1.SessionSource
+	69, // 52: telegate.session_pool.v1.ImportSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	56, // 53: telegate.session_pool.v1.ExportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
+	72, // 54: telegate.session_pool.v1.ExportSessionResponse.credentials:type_name -> telegate.session_pool.v1.SessionCredentials
+	68, // 55: telegate.session_pool.v1.InvalidateSessionRequest.condition:type_name -> telegate.session_pool.v1.SessionState
+	58, // 56: telegate.session_pool.v1.InvalidateSessionRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
+	69, // 57: telegate.session_pool.v1.InvalidateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	69, // 58: telegate.session_pool.v1.RestoreSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	36, // 59: telegate.session_pool.v1.SyncSessionsResponse.faults:type_name -> telegate.session_pool.v1.SyncFault
+	58, // 60: telegate.session_pool.v1.ReportFloodWaitRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
+	54, // 61: telegate.session_pool.v1.ReportFloodWaitRequest.duration:type_name -> google.protobuf.Duration
+	61, // 62: telegate.session_pool.v1.ReportFloodWaitResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
+	73, // 63: telegate.session_pool.v1.GetPoolStatusResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
+	54, // 64: telegate.session_pool.v1.WatchPoolRequest.min_interval:type_name -> google.protobuf.Duration
+	73, // 65: telegate.session_pool.v1.WatchPoolResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
+	58, // 66: telegate.session_pool.v1.ClaimEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
+	45, // 67: telegate.session_pool.v1.ClaimEgressResponse.claims:type_name -> telegate.session_pool.v1.EgressClaim
+	47, // 68: telegate.session_pool.v1.ClaimEgressResponse.refused:type_name -> telegate.session_pool.v1.EgressRefusal
+	54, // 69: telegate.session_pool.v1.EgressClaim.ttl:type_name -> google.protobuf.Duration
+	46, // 70: telegate.session_pool.v1.EgressClaim.material:type_name -> telegate.session_pool.v1.EgressMaterial
+	52, // 71: telegate.session_pool.v1.EgressMaterial.labels:type_name -> telegate.session_pool.v1.EgressMaterial.LabelsEntry
+	71, // 72: telegate.session_pool.v1.EgressMaterial.source:type_name -> telegate.session_pool.v1.SessionSource
+	65, // 73: telegate.session_pool.v1.EgressRefusal.error:type_name -> google.rpc.Status
+	58, // 74: telegate.session_pool.v1.ReleaseEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
+	0,  // 75: telegate.session_pool.v1.SessionPoolService.AcquireLease:input_type -> telegate.session_pool.v1.AcquireLeaseRequest
+	2,  // 76: telegate.session_pool.v1.SessionPoolService.HoldLease:input_type -> telegate.session_pool.v1.HoldLeaseRequest
+	6,  // 77: telegate.session_pool.v1.SessionPoolService.ManageLeases:input_type -> telegate.session_pool.v1.ManageLeasesRequest
+	10, // 78: telegate.session_pool.v1.SessionPoolService.ReleaseLease:input_type -> telegate.session_pool.v1.ReleaseLeaseRequest
+	12, // 79: telegate.session_pool.v1.SessionPoolService.RevokeLease:input_type -> telegate.session_pool.v1.RevokeLeaseRequest
+	14, // 80: telegate.session_pool.v1.SessionPoolService.GetLease:input_type -> telegate.session_pool.v1.GetLeaseRequest
+	16, // 81: telegate.session_pool.v1.SessionPoolService.ListLeases:input_type -> telegate.session_pool.v1.ListLeasesRequest
+	18, // 82: telegate.session_pool.v1.SessionPoolService.ListSessions:input_type -> telegate.session_pool.v1.ListSessionsRequest
+	20, // 83: telegate.session_pool.v1.SessionPoolService.GetSession:input_type -> telegate.session_pool.v1.GetSessionRequest
+	22, // 84: telegate.session_pool.v1.SessionPoolService.UpdateSession:input_type -> telegate.session_pool.v1.UpdateSessionRequest
+	24, // 85: telegate.session_pool.v1.SessionPoolService.ImportSession:input_type -> telegate.session_pool.v1.ImportSessionRequest
+	26, // 86: telegate.session_pool.v1.SessionPoolService.ExportSession:input_type -> telegate.session_pool.v1.ExportSessionRequest
+	28, // 87: telegate.session_pool.v1.SessionPoolService.DeleteSession:input_type -> telegate.session_pool.v1.DeleteSessionRequest
+	30, // 88: telegate.session_pool.v1.SessionPoolService.InvalidateSession:input_type -> telegate.session_pool.v1.InvalidateSessionRequest
+	32, // 89: telegate.session_pool.v1.SessionPoolService.RestoreSession:input_type -> telegate.session_pool.v1.RestoreSessionRequest
+	34, // 90: telegate.session_pool.v1.SessionPoolService.SyncSessions:input_type -> telegate.session_pool.v1.SyncSessionsRequest
+	37, // 91: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:input_type -> telegate.session_pool.v1.ReportFloodWaitRequest
+	39, // 92: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:input_type -> telegate.session_pool.v1.GetPoolStatusRequest
+	41, // 93: telegate.session_pool.v1.SessionPoolService.WatchPool:input_type -> telegate.session_pool.v1.WatchPoolRequest
+	43, // 94: telegate.session_pool.v1.SessionPoolService.ClaimEgress:input_type -> telegate.session_pool.v1.ClaimEgressRequest
+	48, // 95: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:input_type -> telegate.session_pool.v1.ReleaseEgressRequest
+	1,  // 96: telegate.session_pool.v1.SessionPoolService.AcquireLease:output_type -> telegate.session_pool.v1.AcquireLeaseResponse
+	5,  // 97: telegate.session_pool.v1.SessionPoolService.HoldLease:output_type -> telegate.session_pool.v1.HoldLeaseResponse
+	9,  // 98: telegate.session_pool.v1.SessionPoolService.ManageLeases:output_type -> telegate.session_pool.v1.ManageLeasesResponse
+	11, // 99: telegate.session_pool.v1.SessionPoolService.ReleaseLease:output_type -> telegate.session_pool.v1.ReleaseLeaseResponse
+	13, // 100: telegate.session_pool.v1.SessionPoolService.RevokeLease:output_type -> telegate.session_pool.v1.RevokeLeaseResponse
+	15, // 101: telegate.session_pool.v1.SessionPoolService.GetLease:output_type -> telegate.session_pool.v1.GetLeaseResponse
+	17, // 102: telegate.session_pool.v1.SessionPoolService.ListLeases:output_type -> telegate.session_pool.v1.ListLeasesResponse
+	19, // 103: telegate.session_pool.v1.SessionPoolService.ListSessions:output_type -> telegate.session_pool.v1.ListSessionsResponse
+	21, // 104: telegate.session_pool.v1.SessionPoolService.GetSession:output_type -> telegate.session_pool.v1.GetSessionResponse
+	23, // 105: telegate.session_pool.v1.SessionPoolService.UpdateSession:output_type -> telegate.session_pool.v1.UpdateSessionResponse
+	25, // 106: telegate.session_pool.v1.SessionPoolService.ImportSession:output_type -> telegate.session_pool.v1.ImportSessionResponse
+	27, // 107: telegate.session_pool.v1.SessionPoolService.ExportSession:output_type -> telegate.session_pool.v1.ExportSessionResponse
+	29, // 108: telegate.session_pool.v1.SessionPoolService.DeleteSession:output_type -> telegate.session_pool.v1.DeleteSessionResponse
+	31, // 109: telegate.session_pool.v1.SessionPoolService.InvalidateSession:output_type -> telegate.session_pool.v1.InvalidateSessionResponse
+	33, // 110: telegate.session_pool.v1.SessionPoolService.RestoreSession:output_type -> telegate.session_pool.v1.RestoreSessionResponse
+	35, // 111: telegate.session_pool.v1.SessionPoolService.SyncSessions:output_type -> telegate.session_pool.v1.SyncSessionsResponse
+	38, // 112: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:output_type -> telegate.session_pool.v1.ReportFloodWaitResponse
+	40, // 113: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:output_type -> telegate.session_pool.v1.GetPoolStatusResponse
+	42, // 114: telegate.session_pool.v1.SessionPoolService.WatchPool:output_type -> telegate.session_pool.v1.WatchPoolResponse
+	44, // 115: telegate.session_pool.v1.SessionPoolService.ClaimEgress:output_type -> telegate.session_pool.v1.ClaimEgressResponse
+	49, // 116: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:output_type -> telegate.session_pool.v1.ReleaseEgressResponse
+	96, // [96:117] is the sub-list for method output_type
+	75, // [75:96] is the sub-list for method input_type
+	75, // [75:75] is the sub-list for extension type_name
+	75, // [75:75] is the sub-list for extension extendee
+	0,  // [0:75] is the sub-list for field type_name
 }
 
 func init() { file_telegate_session_pool_v1_session_pool_service_proto_init() }
@@ -3632,7 +3813,7 @@ func file_telegate_session_pool_v1_session_pool_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_session_pool_v1_session_pool_service_proto_rawDesc), len(file_telegate_session_pool_v1_session_pool_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   51,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

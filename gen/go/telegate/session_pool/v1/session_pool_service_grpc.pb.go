@@ -108,8 +108,10 @@ type SessionPoolServiceClient interface {
 	UpdateSession(ctx context.Context, in *UpdateSessionRequest, opts ...grpc.CallOption) (*UpdateSessionResponse, error)
 	// Puts a session into the pool, free at once. It never connects to Telegram. Scope `pool:admin`.
 	//
-	// All or nothing. Errors: SESSION_MALFORMED, SESSION_DUPLICATE (the key is there already),
-	// ALREADY_EXISTS (the name is), REQUEST_ID_REUSED.
+	// All or nothing. With SESSION_SOURCE_LOGIN, an account that has a session already gets the new key into that
+	// one: it keeps id, name and labels, a lease on it ends, and whatever kept it out of the pool is over.
+	// Errors: SESSION_MALFORMED, SESSION_DUPLICATE (the key is there already), ALREADY_EXISTS (the name is, or the
+	// account has a session), REQUEST_ID_REUSED.
 	ImportSession(ctx context.Context, in *ImportSessionRequest, opts ...grpc.CallOption) (*ImportSessionResponse, error)
 	// Hands out the key of a session that nobody leases, and puts the session in quarantine. Scope
 	// `pool:credentials`; audited. Errors: NOT_FOUND, SESSION_LEASED, SESSION_UNUSABLE, EGRESS_CLAIMED (its
@@ -121,7 +123,7 @@ type SessionPoolServiceClient interface {
 	// session is given to nobody and leaves by itself when their time is over.
 	DeleteSession(ctx context.Context, in *DeleteSessionRequest, opts ...grpc.CallOption) (*DeleteSessionResponse, error)
 	// Takes a session out of the pool until RestoreSession; a lease on it ends at once. Scope `pool:admin`.
-	// Idempotent: again with the same condition changes nothing. Errors: NOT_FOUND.
+	// Idempotent: again with the same condition changes nothing. Errors: NOT_FOUND, LEASE_LOST (see the request).
 	InvalidateSession(ctx context.Context, in *InvalidateSessionRequest, opts ...grpc.CallOption) (*InvalidateSessionResponse, error)
 	// Puts an INVALID, NEEDS_LOGIN, FROZEN or BANNED session back, and ends a quarantine. Scope `pool:admin`.
 	// Idempotent. Errors: NOT_FOUND.
@@ -151,6 +153,11 @@ type SessionPoolServiceClient interface {
 	// nobody else. The process closes a socket 5 s before its claim's end, on its own monotonic clock, if it
 	// could not renew. Each claim succeeds or fails by itself: see `refused`.
 	// The leases may be of any tenants: a process of the mesh holds sockets for all of them.
+	//
+	// With `with_material` the claims that are granted come with the session's key, for the process to dial with:
+	// only to a process of the mesh that calls in its own name, each handing out audited. A process asks once, when
+	// it claims, and renews without. An account that logs in anew changes its session's key only while nobody
+	// leases it, so a key is good for as long as the lease it was claimed under.
 	ClaimEgress(ctx context.Context, in *ClaimEgressRequest, opts ...grpc.CallOption) (*ClaimEgressResponse, error)
 	// Ends claims, after the sockets' close events. Scope `mesh`. Idempotent; claims of another process or
 	// token are left alone.
@@ -454,8 +461,10 @@ type SessionPoolServiceServer interface {
 	UpdateSession(context.Context, *UpdateSessionRequest) (*UpdateSessionResponse, error)
 	// Puts a session into the pool, free at once. It never connects to Telegram. Scope `pool:admin`.
 	//
-	// All or nothing. Errors: SESSION_MALFORMED, SESSION_DUPLICATE (the key is there already),
-	// ALREADY_EXISTS (the name is), REQUEST_ID_REUSED.
+	// All or nothing. With SESSION_SOURCE_LOGIN, an account that has a session already gets the new key into that
+	// one: it keeps id, name and labels, a lease on it ends, and whatever kept it out of the pool is over.
+	// Errors: SESSION_MALFORMED, SESSION_DUPLICATE (the key is there already), ALREADY_EXISTS (the name is, or the
+	// account has a session), REQUEST_ID_REUSED.
 	ImportSession(context.Context, *ImportSessionRequest) (*ImportSessionResponse, error)
 	// Hands out the key of a session that nobody leases, and puts the session in quarantine. Scope
 	// `pool:credentials`; audited. Errors: NOT_FOUND, SESSION_LEASED, SESSION_UNUSABLE, EGRESS_CLAIMED (its
@@ -467,7 +476,7 @@ type SessionPoolServiceServer interface {
 	// session is given to nobody and leaves by itself when their time is over.
 	DeleteSession(context.Context, *DeleteSessionRequest) (*DeleteSessionResponse, error)
 	// Takes a session out of the pool until RestoreSession; a lease on it ends at once. Scope `pool:admin`.
-	// Idempotent: again with the same condition changes nothing. Errors: NOT_FOUND.
+	// Idempotent: again with the same condition changes nothing. Errors: NOT_FOUND, LEASE_LOST (see the request).
 	InvalidateSession(context.Context, *InvalidateSessionRequest) (*InvalidateSessionResponse, error)
 	// Puts an INVALID, NEEDS_LOGIN, FROZEN or BANNED session back, and ends a quarantine. Scope `pool:admin`.
 	// Idempotent. Errors: NOT_FOUND.
@@ -497,6 +506,11 @@ type SessionPoolServiceServer interface {
 	// nobody else. The process closes a socket 5 s before its claim's end, on its own monotonic clock, if it
 	// could not renew. Each claim succeeds or fails by itself: see `refused`.
 	// The leases may be of any tenants: a process of the mesh holds sockets for all of them.
+	//
+	// With `with_material` the claims that are granted come with the session's key, for the process to dial with:
+	// only to a process of the mesh that calls in its own name, each handing out audited. A process asks once, when
+	// it claims, and renews without. An account that logs in anew changes its session's key only while nobody
+	// leases it, so a key is good for as long as the lease it was claimed under.
 	ClaimEgress(context.Context, *ClaimEgressRequest) (*ClaimEgressResponse, error)
 	// Ends claims, after the sockets' close events. Scope `mesh`. Idempotent; claims of another process or
 	// token are left alone.

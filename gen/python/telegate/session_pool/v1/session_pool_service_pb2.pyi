@@ -81,18 +81,20 @@ class HoldLeaseResponse(_message.Message):
     def __init__(self, queued: _Optional[_Union[_lease_pb2.LeaseQueued, _Mapping]] = ..., granted: _Optional[_Union[_lease_pb2.Lease, _Mapping]] = ..., renewed: _Optional[_Union[_lease_pb2.LeaseRenewed, _Mapping]] = ..., flood_wait: _Optional[_Union[_lease_pb2.FloodWait, _Mapping]] = ..., drain_requested: _Optional[_Union[_lease_pb2.DrainRequested, _Mapping]] = ..., lost: _Optional[_Union[_lease_pb2.LeaseLost, _Mapping]] = ..., released: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., go_away: _Optional[_Union[_lease_pb2.GoAway, _Mapping]] = ...) -> None: ...
 
 class ManageLeasesRequest(_message.Message):
-    __slots__ = ("id", "acquire", "renew", "release", "report_flood_wait")
+    __slots__ = ("id", "acquire", "renew", "release", "report_flood_wait", "tenant_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACQUIRE_FIELD_NUMBER: _ClassVar[int]
     RENEW_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     REPORT_FLOOD_WAIT_FIELD_NUMBER: _ClassVar[int]
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     acquire: AcquireLeaseRequest
     renew: RenewLeases
     release: _lease_pb2.LeaseProof
     report_flood_wait: ReportFloodWaitRequest
-    def __init__(self, id: _Optional[str] = ..., acquire: _Optional[_Union[AcquireLeaseRequest, _Mapping]] = ..., renew: _Optional[_Union[RenewLeases, _Mapping]] = ..., release: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., report_flood_wait: _Optional[_Union[ReportFloodWaitRequest, _Mapping]] = ...) -> None: ...
+    tenant_id: str
+    def __init__(self, id: _Optional[str] = ..., acquire: _Optional[_Union[AcquireLeaseRequest, _Mapping]] = ..., renew: _Optional[_Union[RenewLeases, _Mapping]] = ..., release: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., report_flood_wait: _Optional[_Union[ReportFloodWaitRequest, _Mapping]] = ..., tenant_id: _Optional[str] = ...) -> None: ...
 
 class RenewLeases(_message.Message):
     __slots__ = ("leases",)
@@ -313,14 +315,16 @@ class DeleteSessionResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class InvalidateSessionRequest(_message.Message):
-    __slots__ = ("session_id", "condition", "reason")
+    __slots__ = ("session_id", "condition", "reason", "lease")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CONDITION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    LEASE_FIELD_NUMBER: _ClassVar[int]
     session_id: int
     condition: _session_pb2.SessionState
     reason: str
-    def __init__(self, session_id: _Optional[int] = ..., condition: _Optional[_Union[_session_pb2.SessionState, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+    lease: _lease_pb2.LeaseProof
+    def __init__(self, session_id: _Optional[int] = ..., condition: _Optional[_Union[_session_pb2.SessionState, str]] = ..., reason: _Optional[str] = ..., lease: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ...) -> None: ...
 
 class InvalidateSessionResponse(_message.Message):
     __slots__ = ("session",)
@@ -407,12 +411,14 @@ class WatchPoolResponse(_message.Message):
     def __init__(self, status: _Optional[_Union[_session_pb2.PoolStatus, _Mapping]] = ...) -> None: ...
 
 class ClaimEgressRequest(_message.Message):
-    __slots__ = ("process_id", "leases")
+    __slots__ = ("process_id", "leases", "with_material")
     PROCESS_ID_FIELD_NUMBER: _ClassVar[int]
     LEASES_FIELD_NUMBER: _ClassVar[int]
+    WITH_MATERIAL_FIELD_NUMBER: _ClassVar[int]
     process_id: str
     leases: _containers.RepeatedCompositeFieldContainer[_lease_pb2.LeaseProof]
-    def __init__(self, process_id: _Optional[str] = ..., leases: _Optional[_Iterable[_Union[_lease_pb2.LeaseProof, _Mapping]]] = ...) -> None: ...
+    with_material: bool
+    def __init__(self, process_id: _Optional[str] = ..., leases: _Optional[_Iterable[_Union[_lease_pb2.LeaseProof, _Mapping]]] = ..., with_material: _Optional[bool] = ...) -> None: ...
 
 class ClaimEgressResponse(_message.Message):
     __slots__ = ("claims", "refused")
@@ -423,16 +429,47 @@ class ClaimEgressResponse(_message.Message):
     def __init__(self, claims: _Optional[_Iterable[_Union[EgressClaim, _Mapping]]] = ..., refused: _Optional[_Iterable[_Union[EgressRefusal, _Mapping]]] = ...) -> None: ...
 
 class EgressClaim(_message.Message):
-    __slots__ = ("lease_id", "session_id", "ttl", "environment")
+    __slots__ = ("lease_id", "session_id", "ttl", "environment", "material")
     LEASE_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    MATERIAL_FIELD_NUMBER: _ClassVar[int]
     lease_id: str
     session_id: int
     ttl: _duration_pb2.Duration
     environment: str
-    def __init__(self, lease_id: _Optional[str] = ..., session_id: _Optional[int] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., environment: _Optional[str] = ...) -> None: ...
+    material: EgressMaterial
+    def __init__(self, lease_id: _Optional[str] = ..., session_id: _Optional[int] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., environment: _Optional[str] = ..., material: _Optional[_Union[EgressMaterial, _Mapping]] = ...) -> None: ...
+
+class EgressMaterial(_message.Message):
+    __slots__ = ("data_center", "auth_key", "user_id", "api_id", "tenant_id", "session_name", "account_id", "labels", "source")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    DATA_CENTER_FIELD_NUMBER: _ClassVar[int]
+    AUTH_KEY_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    API_ID_FIELD_NUMBER: _ClassVar[int]
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    SESSION_NAME_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    data_center: int
+    auth_key: bytes
+    user_id: str
+    api_id: str
+    tenant_id: str
+    session_name: str
+    account_id: str
+    labels: _containers.ScalarMap[str, str]
+    source: _session_pb2.SessionSource
+    def __init__(self, data_center: _Optional[int] = ..., auth_key: _Optional[bytes] = ..., user_id: _Optional[str] = ..., api_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., session_name: _Optional[str] = ..., account_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., source: _Optional[_Union[_session_pb2.SessionSource, str]] = ...) -> None: ...
 
 class EgressRefusal(_message.Message):
     __slots__ = ("lease_id", "error")

@@ -261,8 +261,10 @@ class SessionPoolServiceServicer:
     def ImportSession(self, request, context):
         """Puts a session into the pool, free at once. It never connects to Telegram. Scope `pool:admin`.
 
-        All or nothing. Errors: SESSION_MALFORMED, SESSION_DUPLICATE (the key is there already),
-        ALREADY_EXISTS (the name is), REQUEST_ID_REUSED.
+        All or nothing. With SESSION_SOURCE_LOGIN, an account that has a session already gets the new key into that
+        one: it keeps id, name and labels, a lease on it ends, and whatever kept it out of the pool is over.
+        Errors: SESSION_MALFORMED, SESSION_DUPLICATE (the key is there already), ALREADY_EXISTS (the name is, or the
+        account has a session), REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -289,7 +291,7 @@ class SessionPoolServiceServicer:
 
     def InvalidateSession(self, request, context):
         """Takes a session out of the pool until RestoreSession; a lease on it ends at once. Scope `pool:admin`.
-        Idempotent: again with the same condition changes nothing. Errors: NOT_FOUND.
+        Idempotent: again with the same condition changes nothing. Errors: NOT_FOUND, LEASE_LOST (see the request).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -349,6 +351,11 @@ class SessionPoolServiceServicer:
         nobody else. The process closes a socket 5 s before its claim's end, on its own monotonic clock, if it
         could not renew. Each claim succeeds or fails by itself: see `refused`.
         The leases may be of any tenants: a process of the mesh holds sockets for all of them.
+
+        With `with_material` the claims that are granted come with the session's key, for the process to dial with:
+        only to a process of the mesh that calls in its own name, each handing out audited. A process asks once, when
+        it claims, and renews without. An account that logs in anew changes its session's key only while nobody
+        leases it, so a key is good for as long as the lease it was claimed under.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
