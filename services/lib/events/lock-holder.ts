@@ -50,7 +50,11 @@ export function holdLock(options: LockHolderOptions): LockHolder {
 
   async function compete(): Promise<void> {
     const config = connectionConfig(options);
-    const client: pg.Client = new Client(config, { attributes: {}, silenceTimeoutMs: 20_000 });
+    const client: pg.Client = new Client(config, {
+      attributes: {},
+      silenceTimeoutMs: 20_000,
+      connections: new Set(),
+    });
     const lost = new AbortController();
     client.on('end', () => lost.abort());
     client.on('error', () => lost.abort());

@@ -14,6 +14,8 @@ export interface ClientSettings {
   attributes: Attributes;
   /** A server that is gone without a word never sends statement_timeout's error: then this ends the wait. */
   silenceTimeoutMs: number;
+  /** The other connections of the pool, this one among them. */
+  connections: Set<Client>;
 }
 
 interface Query {
@@ -28,17 +30,22 @@ export class Client extends PgClient {
   readonly #prepared = new Map<string, string>();
   #generation = 0;
   #lost = false;
+  #unanswered = 0;
+  /** On the monotonic clock: when the server last answered here. */
+  #heardAt = performance.now();
 
   constructor(config: pg.ClientConfig, settings: ClientSettings) {
     super(config);
     this.#settings = settings;
+    settings.connections.add(this);
     // Without a listener, a connection that breaks while it is checked out would end the process.
-    this.on('error', () => {
-      this.#lost = true;
-    });
-    this.on('end', () => {
-      this.#lost = true;
-    });
+    this.on('error', () => this.#lose());
+    this.on('end', () => this.#lose());
+  }
+
+  #lose(): void {
+    this.#lost = true;
+    this.#settings.connections.delete(this);
   }
 
   // One signature that fits all overloads of the base class.
@@ -80,16 +87,32 @@ export class Client extends PgClient {
   async #send(query: Query): Promise<pg.QueryResult> {
     const { silenceTimeoutMs } = this.#settings;
     if (query.values?.length) query.name ??= this.#nameOf(query.text);
-    const silence = setTimeout(() => {
-      this.connection.stream.destroy(new Error(`the server did not answer for ${silenceTimeoutMs} ms`));
-    }, silenceTimeoutMs);
+    const sentAt = performance.now();
+    const silence = setTimeout(() => this.#giveUpAll(sentAt), silenceTimeoutMs);
+    this.#unanswered += 1;
     try {
       return await super.query(query);
     } catch (error) {
       throw this.#classified(error);
     } finally {
       clearTimeout(silence);
+      this.#unanswered -= 1;
+      this.#heardAt = performance.now();
     }
+  }
+
+  /**
+   * What silenced one connection most likely silenced all: those that rest and were not heard since go too, or each
+   * would cost the next caller the same wait. Those with a statement under way have a wait of their own.
+   */
+  #giveUpAll(since: number): void {
+    for (const one of this.#settings.connections)
+      if (one === this || (one.#unanswered === 0 && one.#heardAt < since)) one.#giveUp();
+  }
+
+  #giveUp(): void {
+    const { silenceTimeoutMs } = this.#settings;
+    this.connection.stream.destroy(new Error(`the server did not answer for ${silenceTimeoutMs} ms`));
   }
 
   #nameOf(text: string): string | undefined {

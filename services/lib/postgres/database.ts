@@ -34,6 +34,7 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
   const settings = {
     attributes: spanAttributes(options.url, options.schema),
     silenceTimeoutMs: options.silenceTimeoutMs ?? statementTimeoutMs + SILENCE_MARGIN_MS,
+    connections: new Set<Client>(),
   };
   const pool = new Pool({
     ...config,

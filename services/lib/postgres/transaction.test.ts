@@ -274,6 +274,33 @@ test.runIf(onThisMachine)(
   },
 );
 
+test.runIf(onThisMachine)('one silence ends all connections that rest and were not heard since', async () => {
+  const hasty = openDatabase<Tables>({
+    url: at.url,
+    schema: 'public',
+    poolSize: 3,
+    applicationName: 'tests',
+    log,
+    silenceTimeoutMs: 200,
+  });
+  const clients = await Promise.all([1, 2, 3].map(() => hasty.pool.connect()));
+  const pids = await Promise.all(
+    clients.map(
+      async (client) => (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid,
+    ),
+  );
+  for (const client of clients) client.release();
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  try {
+    await expect(hasty.pool.query('select 1')).rejects.toBeInstanceOf(ConnectionLost);
+    await expect.poll(() => hasty.pool.totalCount).toBe(0);
+    expect((await hasty.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+  } finally {
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+  }
+  await hasty.close();
+});
+
 test('a single statement is run again on a new connection', async () => {
   let runs = 0;
   const { rows } = await withRetry(async () => {

@@ -5,8 +5,8 @@ import type { Verdict } from './verdict.ts';
 const WINDOW_MS = 1_000;
 const SHARE = 0.95;
 const LIMIT_MS = 10_000;
-/** A replica finds out 20 s a connection, one after the other, that its connections to the database died silently. */
-const RETURN_LIMIT_MS = 60_000;
+/** A replica finds out after 20 s that its connections to the database died silently. */
+const RETURN_LIMIT_MS = 30_000;
 
 /** I11: how long after each fault's end 95 % of the paced pairs of a whole second succeed again. */
 export function checkRecovery(timeline: Timeline): Verdict {
