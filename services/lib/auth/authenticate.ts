@@ -67,7 +67,7 @@ function operatorPrincipal(tenantId = DEFAULT_OPERATOR_TENANT): Principal {
   };
 }
 
-function bearerToken(authorization: string | undefined): string {
+export function bearerToken(authorization: string | undefined): string {
   if (authorization === undefined) throw new CredentialsMissing();
   const token = /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization)?.[1];
   if (token === undefined) {

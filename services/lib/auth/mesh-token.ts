@@ -54,6 +54,7 @@ export function signMeshToken(keys: MeshKeys, options: MeshTokenOptions): Promis
     home: caller.homeTenantId,
     role: caller.role,
     scope: [...caller.scopes].filter((scope) => scope !== 'mesh' || caller.role === 'service').join(' '),
+    ...(caller.loginId === undefined ? {} : { sid: caller.loginId }),
   })
     .setProtectedHeader({ alg: 'HS256', kid: keys.signing.kid })
     .setSubject(caller.subject)
@@ -120,7 +121,7 @@ async function verifySignature(keys: MeshKeys, token: string, clock: WallClock):
 }
 
 function principalOf(payload: JWTPayload): Principal {
-  const { iss, sub, iat, exp, tenant, home, role, scope } = payload;
+  const { iss, sub, iat, exp, tenant, home, role, scope, sid } = payload;
   const isWhole =
     iss !== undefined &&
     iss.startsWith(ISSUER_PREFIX) &&
@@ -129,6 +130,7 @@ function principalOf(payload: JWTPayload): Principal {
     typeof tenant === 'string' &&
     typeof home === 'string' &&
     typeof scope === 'string' &&
+    (sid === undefined || typeof sid === 'string') &&
     isRole(role);
   if (!isWhole) throw new Unauthenticated();
   return {
@@ -142,6 +144,7 @@ function principalOf(payload: JWTPayload): Principal {
         .filter(isScope)
         .filter((one) => one !== 'mesh' || role === 'service'),
     ),
+    ...(sid === undefined ? {} : { loginId: sid }),
     via: iss.slice(ISSUER_PREFIX.length),
   };
 }
@@ -178,6 +181,7 @@ export function createMeshTokenSource(
   };
 }
 
-function identityOf({ tenantId, homeTenantId, subject, role, scopes: granted }: Principal): string {
-  return `${tenantId} ${homeTenantId} ${role} ${[...granted].join(' ')} ${subject}`;
+function identityOf(caller: Principal): string {
+  const { tenantId, homeTenantId, subject, role, loginId = '', scopes: granted } = caller;
+  return `${tenantId} ${homeTenantId} ${role} ${loginId} ${[...granted].join(' ')} ${subject}`;
 }

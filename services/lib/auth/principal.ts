@@ -30,6 +30,8 @@ export interface Principal {
   readonly scopes: ReadonlySet<Scope>;
   /** The tenant that the caller belongs to; another than `tenantId` only for an operator that crosses. */
   readonly homeTenantId: string;
+  /** The login that the caller's token came from; absent for keys and services. */
+  readonly loginId?: string;
   /** The service that carries the caller's call on. */
   readonly via?: string;
 }

@@ -104,6 +104,18 @@ export const operatorKey: Field<string> = field('TELEGATE_OPERATOR_KEY', {
   unset: required,
 });
 
+export const operatorTenant: Field<string | undefined> = optionalText('TELEGATE_OPERATOR_TENANT', {
+  doc: "The tenant that the operator's key belongs to, a UUID.",
+  maxLength: 36,
+});
+
+/** For every process but account-auth itself: who calls is known there. */
+export const accountAuthAddress: Field<string> = text('ACCOUNT_AUTH_ADDRESS', {
+  doc: 'Where account-auth serves gRPC: host:port, or a gRPC target such as dns:///account-auth:50052. The process starts without it.',
+  default: '127.0.0.1:50052',
+  maxLength: 512,
+});
+
 export const shutdownGrace: Field<number> = duration('SHUTDOWN_GRACE', {
   doc: 'How long running calls may take to finish when the process is told to stop.',
   default: '10s',

@@ -16,6 +16,9 @@ export interface BusEvent {
 
 export type PublishOutcome = { ok: true; duplicate: boolean } | { ok: false; error: Error };
 
+/** With everything that is kept, with what comes next, or with what was published since so long ago. */
+export type StartFrom = 'first' | 'new' | { readonly agoMs: number };
+
 export interface ConsumeOptions {
   /** Keeps its place under this name; replicas that give the same one share the events. */
   durable: string;
@@ -23,8 +26,8 @@ export interface ConsumeOptions {
   subjects: string[];
   /** Called at least once an event, in order within one entity; a throw brings the event back later. */
   handle(event: BusEvent): Promise<void>;
-  /** Where a durable that is new begins: with everything that is kept (the default), or with what comes next. */
-  startFrom?: 'first' | 'new';
+  /** Where a durable that is new begins. Everything that is kept when not given. */
+  startFrom?: StartFrom;
   /** Events of different entities that are handled at the same time; 16 when not given. */
   concurrency?: number;
   /** Forget the durable when nobody has consumed it for so long; never when not given. */

@@ -41,7 +41,7 @@ export async function consumeFromNats(
   { clock, log, ackWaitMs, pinnedMs }: NatsConsumerSettings,
 ): Promise<Consumer> {
   const { durable, handle, concurrency = 16 } = consumeOptions;
-  const config = consumerConfig({ ...consumeOptions, ackWaitMs, pinnedMs });
+  const config = consumerConfig({ ...consumeOptions, ackWaitMs, pinnedMs, now: clock.now() });
   await wire.ensureConsumer(config);
   const stopping = new AbortController();
   const lanes = createLanes<NatsDelivery>({

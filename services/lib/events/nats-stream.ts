@@ -1,3 +1,5 @@
+import type { StartFrom } from './bus.ts';
+
 /** The stream and its limits, declared here and brought about at start-up. */
 export const STREAM = 'TELEGATE';
 
@@ -29,7 +31,9 @@ export const OLDEST_SERVER = [2, 11] as const;
 export interface DurableConfig {
   durable: string;
   subjects: readonly string[];
-  startFrom?: 'first' | 'new' | undefined;
+  startFrom?: StartFrom | undefined;
+  /** Epoch milliseconds. */
+  now: number;
   forgetAfterMs?: number | undefined;
   ackWaitMs: number;
   pinnedMs: number;
@@ -40,7 +44,7 @@ export function consumerConfig(options: DurableConfig): Record<string, unknown> 
   return {
     name: durable,
     durable_name: durable,
-    deliver_policy: startFrom === 'new' ? 'new' : 'all',
+    ...deliverFrom(startFrom, options.now),
     ack_policy: 'explicit',
     ack_wait: nanoseconds(options.ackWaitMs),
     max_deliver: -1,
@@ -51,6 +55,13 @@ export function consumerConfig(options: DurableConfig): Record<string, unknown> 
     priority_timeout: nanoseconds(options.pinnedMs),
     ...(forgetAfterMs === undefined ? {} : { inactive_threshold: nanoseconds(forgetAfterMs) }),
   };
+}
+
+function deliverFrom(startFrom: StartFrom, now: number): Record<string, unknown> {
+  if (startFrom === 'first') return { deliver_policy: 'all' };
+  if (startFrom === 'new') return { deliver_policy: 'new' };
+  const since = new Date(now - startFrom.agoMs).toISOString();
+  return { deliver_policy: 'by_start_time', opt_start_time: since };
 }
 
 export function nanoseconds(ms: number): number {

@@ -266,7 +266,7 @@ async function ensureConsumer(manager: JetStreamManager, config: Partial<Consume
     await manager.consumers.add(STREAM, config);
   } catch {
     // It is there with other subjects or times. Where it began cannot be changed and does not matter any more.
-    const { deliver_policy: _fixed, ...changeable } = config;
+    const { deliver_policy: _policy, opt_start_time: _start, ...changeable } = config;
     await manager.consumers.update(STREAM, config.durable_name ?? '', changeable);
   }
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { BusEvent, PublishOutcome } from './bus.ts';
+import type { BusEvent, PublishOutcome, StartFrom } from './bus.ts';
 import { entityKey } from './entity.ts';
 import { HeldBack } from './errors.ts';
 
@@ -57,17 +57,27 @@ export async function publishOneByOne(
 /** Makes the durable if it is new; where a known one stands is not touched. */
 export async function registerConsumer(
   db: Queryable,
-  options: { durable: string; startFrom: 'first' | 'new'; forgetAfterMs: number | undefined },
+  options: { durable: string; startFrom: StartFrom; forgetAfterMs: number | undefined },
 ): Promise<void> {
   await db.query(
     `insert into consumer (durable, position, forget_after)
-     select $1, case when $2::boolean then coalesce(max(position), 0) else 0 end,
-       $3::float8 * interval '1 millisecond'
-     from event
+     select $1, ${startPosition(options.startFrom)}, $2::float8 * interval '1 millisecond'
      on conflict (durable) do update
        set forget_after = excluded.forget_after, active_time = clock_timestamp()`,
-    [options.durable, options.startFrom === 'new', options.forgetAfterMs ?? null],
+    [options.durable, options.forgetAfterMs ?? null],
   );
+}
+
+/** Behind it the durable begins. */
+function startPosition(startFrom: StartFrom): string {
+  if (startFrom === 'first') return '0';
+  if (startFrom === 'new') return '(select coalesce(max(position), 0) from event)';
+  // Read backwards, so that only what is young is looked at.
+  return `coalesce((
+    select position from event
+    where published_time < clock_timestamp() - ${startFrom.agoMs} * interval '1 millisecond'
+    order by position desc limit 1
+  ), 0)`;
 }
 
 export async function positionOf(db: Queryable, durable: string): Promise<number> {

@@ -1,0 +1,8 @@
+import type { Transaction } from 'kysely';
+import type { OutboxTables } from '#lib/events/outbox.ts';
+import type { IdentityTables } from './identity/tables.ts';
+
+/** The tables of migrations/, as Kysely sees them. int8 columns are read as bigint. */
+export interface AccountAuthTables extends OutboxTables, IdentityTables {}
+
+export type AccountAuthTransaction = Transaction<AccountAuthTables>;

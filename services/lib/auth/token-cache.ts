@@ -1,0 +1,43 @@
+import { hash } from 'node:crypto';
+import type { Clock } from '#lib/lifecycle/clock.ts';
+import { Unauthenticated } from '#lib/rpc/errors.ts';
+import { CLOCK_TOLERANCE_MS, verifyAccessToken, type FindKey } from './access-token.ts';
+import type { Authenticated } from './authenticate.ts';
+import type { Revocations } from './revocations.ts';
+
+const TOKENS = 10_000;
+
+interface Known {
+  readonly authenticated: Authenticated & { readonly revoked: AbortSignal };
+  readonly expiresAt: number;
+}
+
+export interface TokenCache {
+  find(token: string): Authenticated | Promise<Authenticated>;
+}
+
+/** A token is verified once, and then known by its hash until it expires or its login ends. */
+export function createTokenCache(findKey: FindKey, revocations: Revocations, clock: Clock): TokenCache {
+  const known = new Map<string, Known>();
+
+  async function verify(digest: string, token: string): Promise<Authenticated> {
+    const { principal, loginId, expiresAt } = await verifyAccessToken(token, findKey, clock.now());
+    const revoked = revocations.signalOf(loginId);
+    if (revoked.aborted) throw new Unauthenticated();
+    const authenticated = { principal, revoked };
+    if (known.size >= TOKENS) known.delete(known.keys().next().value!);
+    known.set(digest, { authenticated, expiresAt: expiresAt + CLOCK_TOLERANCE_MS });
+    return authenticated;
+  }
+
+  return {
+    find(token) {
+      const digest = hash('sha256', token, 'base64');
+      const entry = known.get(digest);
+      if (entry && clock.now() < entry.expiresAt && !entry.authenticated.revoked.aborted)
+        return entry.authenticated;
+      known.delete(digest);
+      return verify(digest, token);
+    },
+  };
+}
