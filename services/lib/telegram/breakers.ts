@@ -1,29 +1,9 @@
-import { circuitBreaker, CircuitState, handleAll, type CircuitBreakerPolicy, type IBackoff } from 'cockatiel';
 import { expired, within, type Clock, type Timer } from '#lib/lifecycle/clock.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
+import { Breaker, type BreakerKind, type BreakerState, type Use, type Way } from './breaker.ts';
 import { egressKey, type Egress } from './egress.ts';
 import { BreakerOpen } from './errors.ts';
 import type { Culprit } from './rpc-errors.ts';
-
-export type BreakerKind = 'proxy' | 'direct' | 'data_center';
-export type BreakerPosition = 'closed' | 'open' | 'half_open';
-
-export interface BreakerState {
-  /** `proxy:…`, `direct` or `dc:2`. */
-  readonly name: string;
-  readonly kind: BreakerKind;
-  readonly position: BreakerPosition;
-  /** Who use it now, and how many of them failed on it lately with nobody succeeding since. */
-  readonly accounts: number;
-  readonly failing: number;
-  /** When it is probed next; while open. */
-  readonly probeInMs?: number;
-}
-
-export interface Way {
-  readonly egress: Egress;
-  readonly dataCenter: number;
-}
 
 /** One account's way to Telegram, for as long as its session uses it. */
 export interface Route extends Way {
@@ -35,6 +15,7 @@ export interface Route extends Way {
   leave(): void;
 }
 
+/** One breaker a proxy, one for the direct path, one a data centre; each for as long as somebody uses it. */
 export interface Breakers {
   enter(account: string, way: Way): Route;
   states(): BreakerState[];
@@ -44,48 +25,22 @@ export interface Breakers {
 }
 
 export interface BreakersOptions {
-  clock: Clock;
+  readonly clock: Clock;
   /** Evenly from [0, 1). */
   random(): number;
-  log: Logger;
+  readonly log: Logger;
   /**
    * One harmless exchange with Telegram that is nobody's: a ping or help.getConfig on a connection of its own.
-   * Rejects when it fails; a rejection may carry `blame`.
+   * Rejects when it fails; a rejection may carry `blame`, as a DialError does.
    */
   probe(way: Way, signal: AbortSignal): Promise<unknown>;
 }
 
-/** So many accounts must fail on a thing before it is the thing's failure, or all of them where there are fewer. */
-const SEVERAL_ACCOUNTS = 3;
-/** A data centre is not blamed for one path, unless there is no other. */
-const SEVERAL_PATHS = 2;
-/** Failures further apart than this have nothing to do with one another. */
-const MEMORY_MS = 60_000;
 /** Of all proxies in use: when more seem broken at once, the fault lies elsewhere. */
 const MAX_OPEN_PROXY_SHARE = 0.5;
-const FIRST_PROBE_MS = 5_000;
-const LAST_PROBE_MS = 60_000;
 const PROBE_LIMIT_MS = 10_000;
-
-interface Failure {
-  readonly at: number;
-  /** The path, for a data centre; the data centre, for a path. */
-  readonly across: string;
-  /** It may as well have been what lies across. */
-  readonly unsure: boolean;
-}
-
-interface Breaker {
-  readonly name: string;
-  readonly kind: BreakerKind;
-  readonly policy: CircuitBreakerPolicy;
-  /** Each account's number of routes here. */
-  readonly accounts: Map<string, number>;
-  readonly routes: Set<AccountRoute>;
-  readonly failures: Map<string, Failure>;
-  isClosed: boolean;
-  probeAt: number;
-}
+/** While a breaker is being probed nobody knows; mostly it takes less than this. */
+const PROBE_TAKES_MS = 1_000;
 
 export function createBreakers(options: BreakersOptions): Breakers {
   return new AllBreakers(options);
@@ -105,33 +60,25 @@ class AllBreakers implements Breakers {
 
   enter(account: string, way: Way): Route {
     const path = this.#breaker(egressKey(way.egress), way.egress.kind === 'direct' ? 'direct' : 'proxy');
-    const dataCenter = this.#breaker(`dc:${way.dataCenter}`, 'data_center');
-    const route = new AccountRoute(this, account, way, path, dataCenter);
-    for (const breaker of [path, dataCenter]) {
-      breaker.routes.add(route);
-      breaker.accounts.set(account, (breaker.accounts.get(account) ?? 0) + 1);
-    }
+    const center = this.#breaker(`dc:${way.dataCenter}`, 'data_center');
+    const route = new AccountRoute(this, account, way, path, center);
+    path.enter(route);
+    center.enter(route);
     return route;
   }
 
   leave(route: AccountRoute): void {
     for (const breaker of [route.path, route.center]) {
-      if (!breaker.routes.delete(route)) continue;
-      const left = breaker.accounts.get(route.account)! - 1;
-      if (left > 0) breaker.accounts.set(route.account, left);
-      else {
-        breaker.accounts.delete(route.account);
-        breaker.failures.delete(route.account);
-      }
+      breaker.leave(route);
       // An open one stays until its probe is due, so that coming back at once does not forget what was learned.
-      if (breaker.routes.size === 0 && breaker.isClosed) this.#byName.delete(breaker.name);
+      if (breaker.uses.size === 0 && breaker.isClosed) this.#forget(breaker);
     }
   }
 
   states(): BreakerState[] {
     return this.#byName
       .values()
-      .map((breaker) => this.#stateOf(breaker))
+      .map((breaker) => breaker.state())
       .toArray();
   }
 
@@ -147,43 +94,26 @@ class AllBreakers implements Breakers {
     this.#listeners.clear();
   }
 
-  refusal(breaker: Breaker): BreakerOpen {
-    const untilProbe = breaker.probeAt - this.#options.clock.monotonic();
-    // While it is being probed nobody knows; a probe mostly takes less than a second.
-    return new BreakerOpen(breaker.name, Math.max(untilProbe, 1_000));
+  refusal({ name, probeAt }: Breaker): BreakerOpen {
+    return new BreakerOpen(name, Math.max(probeAt - this.#options.clock.monotonic(), PROBE_TAKES_MS));
   }
 
-  failed({ account, path, center }: AccountRoute, culprit: Culprit): void {
-    const at = this.#options.clock.monotonic();
+  failed(route: AccountRoute, culprit: Culprit): void {
+    const { path, center } = route;
     const unsure = culprit === 'either';
     // The data centre first: when it opens, what it may have caused at proxies is forgotten.
-    if (culprit !== 'proxy') this.#count(center, account, { at, across: path.name, unsure });
+    if (culprit !== 'proxy') this.#count(center, route, unsure);
     if (unsure && path.kind === 'proxy' && !center.isClosed) return;
     // What goes wrong on the direct way to a data centre may be this machine's own network.
-    if (culprit !== 'data-center' || path.kind === 'direct')
-      this.#count(path, account, { at, across: center.name, unsure });
+    if (culprit !== 'data-center' || path.kind === 'direct') this.#count(path, route, unsure);
   }
 
-  #count(breaker: Breaker, account: string, failure: Failure): void {
-    if (!breaker.isClosed) return;
-    breaker.failures.set(account, failure);
-    for (const [failed, { at }] of breaker.failures)
-      if (failure.at - at > MEMORY_MS) breaker.failures.delete(failed);
-    if (!this.#isBroken(breaker)) return;
-    breaker.isClosed = false;
-    if (breaker.kind === 'data_center') this.#forgive(breaker.name);
-    this.#fail(breaker);
-  }
-
-  #isBroken(breaker: Breaker): boolean {
-    const { failures, accounts, kind } = breaker;
-    if (failures.size < Math.min(SEVERAL_ACCOUNTS, accounts.size)) return false;
-    if (kind === 'proxy') return this.#mayOpenAnotherProxy();
-    // Several of what lies across, or the only one in use.
-    const failed = new Set(failures.values().map(({ across }) => across));
-    if (failed.size >= SEVERAL_PATHS) return true;
-    const inUse = new Set(breaker.routes.values().map((route) => route.across(breaker).name));
-    return inUse.size <= failed.size;
+  #count(breaker: Breaker, route: AccountRoute, unsure: boolean): void {
+    if (!breaker.isClosed || !breaker.failed(route, unsure)) return;
+    if (breaker.kind === 'proxy' && !this.#mayOpenAnotherProxy()) return;
+    breaker.open();
+    if (breaker.kind !== 'data_center') return;
+    for (const other of this.#byName.values()) if (other.kind === 'proxy') other.forgive(breaker.name);
   }
 
   #mayOpenAnotherProxy(): boolean {
@@ -197,72 +127,28 @@ class AllBreakers implements Breakers {
     return open + 1 <= Math.max(1, Math.floor(proxies * MAX_OPEN_PROXY_SHARE));
   }
 
-  /** A data centre that fails for many is the reason that proxies to it seemed to fail. */
-  #forgive(dataCenter: string): void {
-    for (const { failures, kind } of this.#byName.values())
-      if (kind === 'proxy')
-        for (const [account, { across, unsure }] of failures)
-          if (unsure && across === dataCenter) failures.delete(account);
-  }
-
-  /** The library opens a breaker when something that it ran has failed. */
-  #fail(breaker: Breaker): void {
-    const open = breaker.policy.execute(() => Promise.reject(new Error('it failed for several')));
-    open.catch(() => undefined);
-  }
-
   #breaker(name: string, kind: BreakerKind): Breaker {
     const known = this.#byName.get(name);
     if (known) return known;
-    const policy = circuitBreaker(handleAll, {
-      // Whether it is broken was decided before the library hears of it.
-      breaker: { state: undefined, success: () => undefined, failure: () => true },
-      halfOpenAfter: { next: ({ attempt }) => this.#untilProbe(made, attempt) },
-    });
-    const made: Breaker = {
-      name,
-      kind,
-      policy,
-      accounts: new Map(),
-      routes: new Set(),
-      failures: new Map(),
-      isClosed: true,
-      probeAt: 0,
-    };
-    policy.onStateChange((state) => this.#changed(made, state));
+    const { clock, random } = this.#options;
+    const made = new Breaker(name, kind, { clock, random, changed: (breaker) => this.#changed(breaker) });
     this.#byName.set(name, made);
     return made;
   }
 
-  /** The library compares with the wall clock; this says "now" or "not yet" by ours. */
-  #untilProbe(breaker: Breaker, attempt: number): IBackoff<unknown> {
-    const { clock, random } = this.#options;
-    const longest = Math.min(FIRST_PROBE_MS * 2 ** Math.min(attempt - 1, 10), LAST_PROBE_MS);
-    breaker.probeAt = clock.monotonic() + longest * (0.75 + random() / 4);
-    return {
-      get duration() {
-        return clock.monotonic() >= breaker.probeAt ? 0 : Number.POSITIVE_INFINITY;
-      },
-      next: (context: { attempt: number }) => this.#untilProbe(breaker, context.attempt),
-    };
+  #forget(breaker: Breaker): void {
+    if (this.#byName.get(breaker.name) === breaker) this.#byName.delete(breaker.name);
   }
 
-  #changed(breaker: Breaker, state: CircuitState): void {
-    if (state === CircuitState.HalfOpen) return;
-    breaker.isClosed = state === CircuitState.Closed;
-    breaker.failures.clear();
+  #changed(breaker: Breaker): void {
     const { log } = this.#options;
-    if (breaker.isClosed) log.info({ kind: 'breaker_closed', breaker: breaker.name }, 'a breaker closed');
-    else {
-      log.warn({ kind: 'breaker_opened', breaker: breaker.name }, 'a breaker opened');
-      this.#setTimer();
-    }
-    this.#tell(breaker);
-  }
-
-  #tell(breaker: Breaker): void {
-    const state = this.#stateOf(breaker);
+    const { name, isClosed } = breaker;
+    if (isClosed) log.info({ kind: 'breaker_closed', breaker: name }, 'a breaker closed');
+    else log.warn({ kind: 'breaker_opened', breaker: name }, 'a breaker opened');
+    const state = breaker.state();
     for (const listener of this.#listeners) listener(state);
+    if (isClosed && breaker.uses.size === 0) this.#forget(breaker);
+    this.#setTimer();
   }
 
   #setTimer(): void {
@@ -270,8 +156,8 @@ class AllBreakers implements Breakers {
     this.#timer = undefined;
     if (this.#stopped.signal.aborted) return;
     let nearest = Number.POSITIVE_INFINITY;
-    for (const { policy, probeAt } of this.#byName.values())
-      if (policy.state === CircuitState.Open) nearest = Math.min(nearest, probeAt);
+    for (const { awaitsProbe, probeAt } of this.#byName.values())
+      if (awaitsProbe) nearest = Math.min(nearest, probeAt);
     if (nearest === Number.POSITIVE_INFINITY) return;
     const { clock } = this.#options;
     this.#timer = clock.setTimer(nearest - clock.monotonic(), () => this.#probeDue());
@@ -280,31 +166,27 @@ class AllBreakers implements Breakers {
   #probeDue(): void {
     const now = this.#options.clock.monotonic();
     for (const breaker of this.#byName.values())
-      if (breaker.policy.state === CircuitState.Open && breaker.probeAt <= now) this.#probe(breaker);
+      if (breaker.awaitsProbe && breaker.probeAt <= now) this.#probe(breaker);
     this.#setTimer();
   }
 
   #probe(breaker: Breaker): void {
-    const [route] = breaker.routes;
-    if (!route) {
-      this.#byName.delete(breaker.name);
-      breaker.isClosed = true;
-      this.#tell(breaker);
-      return;
-    }
+    const [use] = breaker.uses;
     // The next probe takes another's way: one broken path is not to speak for the data centre.
-    breaker.routes.delete(route);
-    breaker.routes.add(route);
-    const probed = breaker.policy.execute(() => this.#ask(breaker, route));
+    if (use) {
+      breaker.uses.delete(use);
+      breaker.uses.add(use);
+    }
+    const probed = breaker.probe(() => (use ? this.#ask(breaker, use) : Promise.resolve()));
     probed.catch((error: unknown) =>
       this.#options.log.info(
         { kind: 'breaker_probe_failed', breaker: breaker.name, err: error },
-        'still open',
+        'a breaker stays open',
       ),
     );
   }
 
-  async #ask(breaker: Breaker, { egress, dataCenter }: Way): Promise<void> {
+  async #ask(breaker: Breaker, { egress, dataCenter }: Use): Promise<void> {
     const { clock, probe } = this.#options;
     const given = new AbortController();
     const signal = AbortSignal.any([this.#stopped.signal, given.signal]);
@@ -318,25 +200,9 @@ class AllBreakers implements Breakers {
       given.abort();
     }
   }
-
-  #stateOf(breaker: Breaker): BreakerState {
-    const position = breaker.isClosed ? 'closed' : POSITIONS[breaker.policy.state];
-    const { name, kind, accounts, failures, probeAt } = breaker;
-    const state = { name, kind, position, accounts: accounts.size, failing: failures.size };
-    if (position === 'closed') return state;
-    return { ...state, probeInMs: Math.max(0, probeAt - this.#options.clock.monotonic()) };
-  }
 }
 
-const POSITIONS: Record<CircuitState, BreakerPosition> = {
-  // It is about to open: the library does so a moment after it is told.
-  [CircuitState.Closed]: 'open',
-  [CircuitState.Open]: 'open',
-  [CircuitState.HalfOpen]: 'half_open',
-  [CircuitState.Isolated]: 'open',
-};
-
-class AccountRoute implements Route {
+class AccountRoute implements Route, Use {
   readonly egress: Egress;
   readonly dataCenter: number;
   readonly account: string;
@@ -359,8 +225,8 @@ class AccountRoute implements Route {
   }
 
   succeeded(): void {
-    if (this.path.failures.size > 0) this.path.failures.clear();
-    if (this.center.failures.size > 0) this.center.failures.clear();
+    this.path.succeeded();
+    this.center.succeeded();
   }
 
   failed(culprit: Culprit): void {

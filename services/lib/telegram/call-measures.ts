@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { trace } from '@opentelemetry/api';
 import { instruments, meter } from '#lib/telemetry/metrics.ts';
-import type { Breakers, BreakerKind, BreakerPosition } from './breakers.ts';
+import type { BreakerKind, BreakerPosition } from './breaker.ts';
+import type { Breakers } from './breakers.ts';
 import type { Method } from './method.ts';
 import type { SessionCondition, WaitKind } from './rpc-errors.ts';
 

@@ -1,4 +1,4 @@
-import { SpanStatusCode, trace, type Attributes, type Span } from '@opentelemetry/api';
+import type { Attributes, Span } from '@opentelemetry/api';
 import { pause, type Clock } from '#lib/lifecycle/clock.ts';
 import { Cancelled, DeadlineExceeded, DomainError, QuotaExceeded } from '#lib/rpc/errors.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
@@ -11,11 +11,11 @@ import {
   telegramTracer,
   type Outcome,
 } from './call-measures.ts';
+import { failCallSpan, noteRefusal, outcomeOf } from './call-outcome.ts';
 import type { Api } from './client.ts';
 import { egressKey } from './egress.ts';
 import {
   AccountBanned,
-  BreakerOpen,
   FloodWait,
   LeaseLost,
   MigrateTo,
@@ -117,7 +117,7 @@ class SessionPipeline implements Pipeline {
     } catch (error) {
       const settled = this.#isLost() && !(error instanceof LeaseLost) ? this.#leaseLost() : error;
       outcome = outcomeOf(settled, call.span);
-      if (call.span) failed(call.span, settled, outcome);
+      if (call.span) failCallSpan(call.span, settled, outcome);
       else noteRefusal(method, outcome);
       throw settled;
     } finally {
@@ -327,37 +327,4 @@ function tooMany(): QuotaExceeded {
     `${MAX_RUNNING} calls of this session have no answer yet. Send the next when some have.`,
     1_000,
   );
-}
-
-function outcomeOf(error: unknown, span: Span | undefined): Outcome {
-  if (error instanceof FloodWait) return span ? 'flood_wait' : 'gated';
-  if (error instanceof LeaseLost) return 'lease_lost';
-  if (error instanceof BreakerOpen) return 'breaker_open';
-  if (error instanceof TelegramRefused) {
-    const { verdict } = error;
-    if (verdict.kind === 'condition') return 'limited';
-    return verdict.kind === 'login' ? 'login' : 'refused';
-  }
-  if (error instanceof NeedsLogin) return 'needs_login';
-  if (error instanceof AccountBanned) return error.metadata['state'] === 'frozen' ? 'frozen' : 'banned';
-  if (error instanceof MigrateTo) return 'migrate';
-  if (error instanceof TelegramUnreachable) return 'unreachable';
-  if (error instanceof DeadlineExceeded) return 'timeout';
-  if (error instanceof Cancelled) return 'cancelled';
-  if (error instanceof QuotaExceeded) return 'busy';
-  return 'fault';
-}
-
-/** The type alone: the text of an error is for the caller. */
-function failed(span: Span, error: unknown, outcome: Outcome): void {
-  span.setAttribute('telegate.outcome', outcome);
-  span.setAttribute('error.type', error instanceof Error ? error.constructor.name : 'unknown');
-  if (outcome !== 'migrate') span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
-}
-
-/** What never left has no span of its own; the caller's tells of it. */
-function noteRefusal(method: Method, outcome: Outcome): void {
-  const span = trace.getActiveSpan();
-  if (span?.isRecording())
-    span.addEvent('telegram.call_refused', { 'telegram.method': method.name, 'telegate.outcome': outcome });
 }

@@ -117,11 +117,11 @@ describe('the end of a link', () => {
     [{ reason: 'closed' }, { kind: 'ours' }],
     [
       { reason: 'lost', blame: 'proxy' },
-      { kind: 'trouble', culprit: 'proxy' },
+      { kind: 'trouble', culprit: 'either' },
     ],
     [
       { reason: 'lost', blame: 'data-center' },
-      { kind: 'trouble', culprit: 'data-center' },
+      { kind: 'trouble', culprit: 'either' },
     ],
     [{ reason: 'protocol' }, { kind: 'trouble', culprit: 'either' }],
     [

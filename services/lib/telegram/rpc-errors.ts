@@ -154,12 +154,11 @@ export function verdictOfEnd(end: LinkEnd, confirmed: boolean): EndVerdict {
   switch (end.reason) {
     case 'closed':
       return { kind: 'ours' };
-    case 'lost':
-      return { kind: 'trouble', culprit: end.blame };
     case 'key-unknown':
       return confirmed ? { kind: 'condition', condition: 'needs_login' } : { kind: 'confirm_key' };
     case 'refused':
       return { kind: 'back_off', transportCode: end.transportCode };
+    case 'lost': // once it stands, a connection that is cut does not say where
     case 'protocol':
       return { kind: 'trouble', culprit: 'either' };
   }

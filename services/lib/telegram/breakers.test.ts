@@ -1,0 +1,346 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createFakeClock } from '#lib/lifecycle/clock-fake.ts';
+import { createLogger } from '#lib/telemetry/log.ts';
+import type { Way } from './breaker.ts';
+import { createBreakers, type Route } from './breakers.ts';
+import { DialRefused, DialTimeout, direct, ProxyRefused, type Egress } from './egress.ts';
+import { BreakerOpen } from './errors.ts';
+import type { Culprit } from './rpc-errors.ts';
+
+const log = createLogger({ service: 'sample', level: 'silent' });
+const proxy = (proxyId: string): Egress => ({ kind: 'socks5', proxyId, host: '192.0.2.1', port: 1080 });
+
+function world() {
+  const clock = createFakeClock();
+  const probes: (Way & { answer: PromiseWithResolvers<void>; signal: AbortSignal })[] = [];
+  const heard: string[] = [];
+  const breakers = createBreakers({
+    clock,
+    random: () => 0,
+    log,
+    probe(way, signal) {
+      const answer = Promise.withResolvers<void>();
+      probes.push({ ...way, answer, signal });
+      return answer.promise;
+    },
+  });
+  breakers.onChange(({ name, position }) => heard.push(`${name} ${position}`));
+  const positions = (): Record<string, string> =>
+    Object.fromEntries(breakers.states().map(({ name, position }) => [name, position]));
+  /** So many accounts on one way. */
+  const users = (count: number, egress: Egress, dataCenter = 2): Route[] =>
+    Array.from({ length: count }, (_, n) =>
+      breakers.enter(`${egress.kind === 'direct' ? '' : egress.proxyId}/${dataCenter}/${n}`, {
+        egress,
+        dataCenter,
+      }),
+    );
+  return { clock, breakers, probes, heard, positions, users };
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+const isRefused = (route: Route): boolean => {
+  try {
+    route.check();
+    return false;
+  } catch (error) {
+    if (error instanceof BreakerOpen) return true;
+    throw error;
+  }
+};
+
+test('a proxy opens when three of its accounts fail, not when one fails three times', async () => {
+  const { users, positions, heard } = world();
+  const [a, b, c] = users(10, proxy('p')) as [Route, Route, Route];
+  for (const route of [a, a, a, b, b]) route.failed('proxy');
+  await settle();
+  expect(isRefused(a)).toBe(false);
+  c.failed('proxy');
+  expect(isRefused(a)).toBe(true);
+  await settle();
+  expect(positions()).toEqual({ 'proxy:p': 'open', 'dc:2': 'closed' });
+  expect(heard).toEqual(['proxy:p open']);
+});
+
+test.each([1, 2])('with %i accounts on it, all must fail', (count) => {
+  const { users } = world();
+  const routes = users(count, proxy('p'));
+  for (const route of routes) {
+    expect(isRefused(route)).toBe(false);
+    route.failed('proxy');
+  }
+  expect(isRefused(routes[0]!)).toBe(true);
+});
+
+test('two sessions of one account are one account', () => {
+  const { breakers } = world();
+  const way = { egress: proxy('p'), dataCenter: 2 };
+  const twice = [breakers.enter('a', way), breakers.enter('a', way)];
+  const other = breakers.enter('b', way);
+  for (const route of twice) route.failed('proxy');
+  expect(isRefused(other)).toBe(false);
+});
+
+test('one success in between, and it was not the proxy', () => {
+  const { users } = world();
+  const [a, b, c, d] = users(4, proxy('p')) as [Route, Route, Route, Route];
+  a.failed('proxy');
+  b.failed('proxy');
+  d.succeeded();
+  c.failed('proxy');
+  expect(isRefused(a)).toBe(false);
+});
+
+test('failures an hour apart have nothing to do with each other', async () => {
+  const { users, clock } = world();
+  const routes = users(4, proxy('p'));
+  for (const route of routes) {
+    route.failed('proxy');
+    await clock.advance(40_000);
+  }
+  expect(isRefused(routes[0]!)).toBe(false);
+});
+
+test('a data centre opens when it fails over several paths, or over the only one', () => {
+  const several = world();
+  const overP = several.users(5, proxy('p'));
+  const overQ = several.users(5, proxy('q'));
+  for (const route of overP) route.failed('data-center');
+  expect(isRefused(overQ[0]!)).toBe(false);
+  overQ[0]!.failed('data-center');
+  expect(isRefused(overQ[0]!)).toBe(true);
+  expect(isRefused(several.breakers.enter('new', { egress: direct, dataCenter: 2 }))).toBe(true);
+  expect(isRefused(several.breakers.enter('new', { egress: direct, dataCenter: 4 }))).toBe(false);
+
+  const only = world();
+  const routes = only.users(3, proxy('p'));
+  for (const route of routes) route.failed('data-center');
+  expect(only.positions()).toEqual({ 'proxy:p': 'closed', 'dc:2': 'open' });
+});
+
+test('one account over its own proxy does not close a data centre for others on that path', () => {
+  const { users } = world();
+  const routes = users(5, proxy('p'));
+  routes[0]!.failed('data-center');
+  routes[1]!.failed('data-center');
+  expect(isRefused(routes[4]!)).toBe(false);
+});
+
+test("what may be either is the proxy's where other paths work, and the data centre's where none does", async () => {
+  const sick = world();
+  const onSick = sick.users(3, proxy('sick'));
+  sick.users(3, proxy('well'));
+  for (const route of onSick) route.failed('either');
+  expect(sick.positions()).toEqual({ 'proxy:sick': 'open', 'proxy:well': 'closed', 'dc:2': 'closed' });
+
+  const dead = world();
+  const onP = dead.users(3, proxy('p'));
+  const onQ = dead.users(3, proxy('q'));
+  for (const route of [onP[0]!, onQ[0]!, onP[1]!, onQ[1]!, onP[2]!, onQ[2]!]) route.failed('either');
+  await settle();
+  expect(dead.positions()).toEqual({ 'proxy:p': 'closed', 'proxy:q': 'closed', 'dc:2': 'open' });
+  // What was held against the proxies before went with it.
+  onP[0]!.failed('proxy');
+  expect(dead.positions()['proxy:p']).toBe('closed');
+});
+
+test('the direct path opens when several data centres fail over it', () => {
+  const { users, positions } = world();
+  const to2 = users(3, direct, 2);
+  const to4 = users(3, direct, 4);
+  to2[0]!.failed('data-center');
+  to2[1]!.failed('data-center');
+  expect(positions()['direct']).toBe('closed');
+  to4[0]!.failed('data-center');
+  expect(positions()['direct']).toBe('open');
+});
+
+test('never more than half of the proxies at once, but always one', async () => {
+  const { users, positions, probes, clock } = world();
+  const all = ['a', 'b', 'c', 'd', 'e'].map((id) => users(1, proxy(id))[0]!);
+  for (const route of all) route.failed('proxy');
+  await settle();
+  const open = () => Object.values(positions()).filter((position) => position !== 'closed').length;
+  expect(open()).toBe(2);
+  await clock.advance(5_000);
+  probes[0]!.answer.resolve();
+  await settle();
+  expect(open()).toBe(1);
+  all[4]!.failed('proxy');
+  expect(open()).toBe(2);
+});
+
+test('half open sends one probe, on a way somebody uses, while everybody is refused', async () => {
+  const { users, probes, clock, positions, heard } = world();
+  const routes = users(3, proxy('p'));
+  for (const route of routes) route.failed('proxy');
+  await clock.advance(3_749);
+  expect(probes).toHaveLength(0);
+  await clock.advance(1);
+  expect(probes).toMatchObject([{ egress: { proxyId: 'p' }, dataCenter: 2 }]);
+  expect(positions()['proxy:p']).toBe('half_open');
+  expect(routes.every(isRefused)).toBe(true);
+  await clock.advance(9_000);
+  expect(probes).toHaveLength(1);
+  probes[0]!.answer.resolve();
+  await settle();
+  expect(routes.some(isRefused)).toBe(false);
+  expect(heard).toEqual(['proxy:p open', 'proxy:p closed']);
+  expect(probes[0]!.signal.aborted).toBe(true);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test('after each failed probe the next is twice as far off, up to a minute; the refusal says when', async () => {
+  const { users, probes, clock } = world();
+  const [route] = users(1, proxy('p'));
+  route!.failed('proxy');
+  await settle();
+  const waits: number[] = [];
+  for (let n = 0; n < 6; n += 1) {
+    const refused = expect.objectContaining({ retryAfterMs: expect.any(Number) as number });
+    expect(() => route!.check()).toThrow(refused);
+    let waited = 0;
+    for (; probes.length <= n; waited += 250) await clock.advance(250);
+    waits.push(waited);
+    probes[n]!.answer.reject(new DialTimeout('proxy', 10_000));
+    await settle();
+  }
+  expect(waits).toEqual([3_750, 7_500, 15_000, 30_000, 45_000, 45_000]);
+});
+
+test('a probe without an answer fails after ten seconds, and its work is given up', async () => {
+  const { users, probes, clock, positions } = world();
+  users(1, proxy('p'))[0]!.failed('proxy');
+  await clock.advance(3_750 + 10_000);
+  expect(positions()['proxy:p']).toBe('open');
+  expect(probes[0]!.signal.aborted).toBe(true);
+});
+
+test('a proxy that carries the probe to a dead data centre works; a dead proxy clears no data centre', async () => {
+  const first = world();
+  first.users(1, proxy('p'))[0]!.failed('proxy');
+  await first.clock.advance(3_750);
+  first.probes[0]!.answer.reject(new DialRefused('data-center', 'ECONNREFUSED'));
+  await settle();
+  expect(first.positions()['proxy:p']).toBe('closed');
+
+  const second = world();
+  second.users(1, proxy('p'))[0]!.failed('data-center');
+  await second.clock.advance(3_750);
+  second.probes[0]!.answer.reject(new ProxyRefused('credentials'));
+  await settle();
+  expect(second.positions()['dc:2']).toBe('open');
+});
+
+test('a data centre is probed over another path each time', async () => {
+  const { users, probes, clock } = world();
+  for (const route of [...users(2, proxy('p')), ...users(2, proxy('q'))]) route.failed('data-center');
+  for (let n = 0; n < 4; n += 1) {
+    while (probes.length <= n) await clock.advance(1_000);
+    probes[n]!.answer.reject(new Error('no'));
+    await settle();
+  }
+  expect(new Set(probes.map(({ egress }) => egress.kind === 'socks5' && egress.proxyId))).toEqual(
+    new Set(['p', 'q']),
+  );
+});
+
+test('many open breakers share one timer', async () => {
+  const { users, clock } = world();
+  for (let n = 0; n < 40; n += 1) users(1, proxy(String(n)));
+  for (let n = 0; n < 20; n += 1) users(1, proxy(String(n)))[0]!.failed('proxy');
+  await settle();
+  expect(clock.pendingTimers).toBe(1);
+});
+
+test('breakers leave with their last user; an open one when its probe would be due', async () => {
+  const { users, breakers, clock, heard, probes } = world();
+  const [well] = users(1, proxy('well'));
+  const [sick] = users(1, proxy('sick'));
+  sick!.failed('proxy');
+  await settle();
+  well!.leave();
+  well!.leave();
+  sick!.leave();
+  expect(breakers.states().map(({ name }) => name)).toEqual(['proxy:sick']);
+  const [back] = users(1, proxy('sick'));
+  expect(isRefused(back!)).toBe(true);
+  back!.leave();
+  await clock.advance(3_750);
+  expect(breakers.states()).toEqual([]);
+  expect(heard).toEqual(['proxy:sick open', 'proxy:sick closed']);
+  expect(probes).toEqual([]);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test('after closing nothing is probed and nobody is told', async () => {
+  const { users, breakers, clock, probes, heard } = world();
+  users(1, proxy('p'))[0]!.failed('proxy');
+  await settle();
+  breakers.close();
+  await clock.advance(120_000);
+  expect(probes).toEqual([]);
+  expect(heard).toEqual(['proxy:p open']);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test('in any order of failures, answers and comings and goings, no open breaker was blameless', async () => {
+  const step = fc.record({
+    does: fc.constantFrom('fail', 'fail', 'fail', 'succeed', 'enter', 'leave'),
+    who: fc.nat(11),
+    culprit: fc.constantFrom<Culprit>('proxy', 'data-center', 'either'),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const { breakers } = world();
+      const routes = new Map<number, Route>();
+      const failedOn = new Map<string, Set<number>>();
+      const proxies = () => breakers.states().filter(({ kind }) => kind === 'proxy');
+      const openProxies = () => proxies().filter(({ position }) => position !== 'closed').length;
+      const closedNow = () =>
+        new Set(
+          breakers
+            .states()
+            .filter(({ position }) => position === 'closed')
+            .map(({ name }) => name),
+        );
+      let closed = closedNow();
+      for (const { does, who, culprit } of steps) {
+        const proxyId = `p${who % 3}`;
+        const route = routes.get(who);
+        if (does === 'enter' && !route)
+          routes.set(who, breakers.enter(String(who), { egress: proxy(proxyId), dataCenter: 2 + (who % 2) }));
+        if (does === 'leave' && route) {
+          route.leave();
+          routes.delete(who);
+        }
+        if (does === 'succeed') route?.succeeded();
+        const names = [`proxy:${proxyId}`, `dc:${2 + (who % 2)}`];
+        for (const name of names) {
+          const failed = failedOn.get(name) ?? new Set();
+          failedOn.set(name, failed);
+          if (does === 'succeed' && route) failed.clear();
+          if (does === 'leave') failed.delete(who);
+          const isBlamed = culprit === 'either' || (culprit === 'proxy') === name.startsWith('proxy');
+          if (does === 'fail' && route && isBlamed) failed.add(who);
+        }
+        if (does === 'fail') route?.failed(culprit);
+        const opened = breakers
+          .states()
+          .filter(({ name, position }) => position !== 'closed' && closed.has(name));
+        const tooEarly = opened.filter(
+          ({ name, accounts }) => failedOn.get(name)!.size < Math.min(3, accounts),
+        );
+        expect(tooEarly).toEqual([]);
+        const share = Math.max(1, Math.floor(proxies().length / 2));
+        const isOneMore = opened.some(({ kind }) => kind === 'proxy');
+        expect(isOneMore ? openProxies() : 0).toBeLessThanOrEqual(share);
+        closed = closedNow();
+        await settle();
+      }
+      breakers.close();
+    }),
+    { numRuns: 100 },
+  );
+});
