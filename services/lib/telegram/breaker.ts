@@ -28,7 +28,10 @@ export interface Use extends Way {
   across(breaker: Breaker): Breaker;
 }
 
-interface Failure {
+/** An account's failures here since anybody succeeded. */
+interface Failures {
+  readonly times: number;
+  /** The last. */
   readonly at: number;
   readonly across: string;
   /** It may as well have been what lies across. */
@@ -43,6 +46,8 @@ export interface BreakerOptions {
   changed(breaker: Breaker): void;
 }
 
+/** One answer that failed is bad luck, also for an account that is alone. */
+const SEVERAL_TIMES = 5;
 /** So many accounts must fail on a thing before it is the thing's failure, or all of them where there are fewer. */
 const SEVERAL_ACCOUNTS = 3;
 /** A data centre is not blamed for one path, unless there is no other. */
@@ -63,7 +68,7 @@ export class Breaker {
   isClosed = true;
   probeAt = 0;
   readonly #accounts = new Map<string, number>();
-  readonly #failures = new Map<string, Failure>();
+  readonly #failures = new Map<string, Failures>();
   readonly #policy: CircuitBreakerPolicy;
   readonly #options: BreakerOptions;
 
@@ -100,11 +105,14 @@ export class Breaker {
     const at = this.#options.clock.monotonic();
     for (const [account, failure] of this.#failures)
       if (at - failure.at > MEMORY_MS) this.#failures.delete(account);
-    this.#failures.set(use.account, { at, across: use.across(this).name, unsure });
+    const times = (this.#failures.get(use.account)?.times ?? 0) + 1;
+    this.#failures.set(use.account, { times, at, across: use.across(this).name, unsure });
     return this.#isBroken();
   }
 
   #isBroken(): boolean {
+    const times = this.#failures.values().reduce((sum, failures) => sum + failures.times, 0);
+    if (times < SEVERAL_TIMES) return false;
     if (this.#failures.size < Math.min(SEVERAL_ACCOUNTS, this.#accounts.size)) return false;
     if (this.kind === 'proxy') return true;
     // Several of what lies across, or all of it that is in use.

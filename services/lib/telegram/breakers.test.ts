@@ -39,6 +39,9 @@ function world() {
   return { clock, breakers, probes, heard, positions, users };
 }
 
+const fails = (route: Route | undefined, culprit: Culprit, times = 5): void => {
+  for (let n = 0; n < times; n += 1) route!.failed(culprit);
+};
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const isRefused = (route: Route): boolean => {
   try {
@@ -49,6 +52,15 @@ const isRefused = (route: Route): boolean => {
     throw error;
   }
 };
+
+test('a failure or four are bad luck, also for an account that is alone', () => {
+  const { users } = world();
+  const [route] = users(1, proxy('p'));
+  fails(route, 'proxy', 4);
+  expect(isRefused(route!)).toBe(false);
+  fails(route, 'proxy', 1);
+  expect(isRefused(route!)).toBe(true);
+});
 
 test('a proxy opens when three of its accounts fail, not when one fails three times', async () => {
   const { users, positions, heard } = world();
@@ -68,7 +80,7 @@ test.each([1, 2])('with %i accounts on it, all must fail', (count) => {
   const routes = users(count, proxy('p'));
   for (const route of routes) {
     expect(isRefused(route)).toBe(false);
-    route.failed('proxy');
+    fails(route, 'proxy');
   }
   expect(isRefused(routes[0]!)).toBe(true);
 });
@@ -78,17 +90,17 @@ test('two sessions of one account are one account', () => {
   const way = { egress: proxy('p'), dataCenter: 2 };
   const twice = [breakers.enter('a', way), breakers.enter('a', way)];
   const other = breakers.enter('b', way);
-  for (const route of twice) route.failed('proxy');
+  for (const route of twice) fails(route, 'proxy');
   expect(isRefused(other)).toBe(false);
 });
 
 test('one success in between, and it was not the proxy', () => {
   const { users } = world();
   const [a, b, c, d] = users(4, proxy('p')) as [Route, Route, Route, Route];
-  a.failed('proxy');
-  b.failed('proxy');
+  fails(a, 'proxy');
+  fails(b, 'proxy');
   d.succeeded();
-  c.failed('proxy');
+  fails(c, 'proxy');
   expect(isRefused(a)).toBe(false);
 });
 
@@ -96,7 +108,7 @@ test('failures an hour apart have nothing to do with each other', async () => {
   const { users, clock } = world();
   const routes = users(4, proxy('p'));
   for (const route of routes) {
-    route.failed('proxy');
+    fails(route, 'proxy');
     await clock.advance(40_000);
   }
   expect(isRefused(routes[0]!)).toBe(false);
@@ -106,7 +118,7 @@ test('a data centre opens when it fails over several paths, or over the only one
   const several = world();
   const overP = several.users(5, proxy('p'));
   const overQ = several.users(5, proxy('q'));
-  for (const route of overP) route.failed('data-center');
+  for (const route of overP) fails(route, 'data-center');
   expect(isRefused(overQ[0]!)).toBe(false);
   overQ[0]!.failed('data-center');
   expect(isRefused(overQ[0]!)).toBe(true);
@@ -115,15 +127,15 @@ test('a data centre opens when it fails over several paths, or over the only one
 
   const only = world();
   const routes = only.users(3, proxy('p'));
-  for (const route of routes) route.failed('data-center');
+  for (const route of routes) fails(route, 'data-center');
   expect(only.positions()).toEqual({ 'proxy:p': 'closed', 'dc:2': 'open' });
 });
 
 test('one account over its own proxy does not close a data centre for others on that path', () => {
   const { users } = world();
   const routes = users(5, proxy('p'));
-  routes[0]!.failed('data-center');
-  routes[1]!.failed('data-center');
+  fails(routes[0], 'data-center');
+  fails(routes[1], 'data-center');
   expect(isRefused(routes[4]!)).toBe(false);
 });
 
@@ -131,17 +143,17 @@ test("what may be either is the proxy's where other paths work, and the data cen
   const sick = world();
   const onSick = sick.users(3, proxy('sick'));
   sick.users(3, proxy('well'));
-  for (const route of onSick) route.failed('either');
+  for (const route of onSick) fails(route, 'either');
   expect(sick.positions()).toEqual({ 'proxy:sick': 'open', 'proxy:well': 'closed', 'dc:2': 'closed' });
 
   const dead = world();
   const onP = dead.users(3, proxy('p'));
   const onQ = dead.users(3, proxy('q'));
-  for (const route of [onP[0]!, onQ[0]!, onP[1]!, onQ[1]!, onP[2]!, onQ[2]!]) route.failed('either');
+  for (const route of [onP[0]!, onQ[0]!, onP[1]!, onQ[1]!, onP[2]!, onQ[2]!]) fails(route, 'either', 2);
   await settle();
   expect(dead.positions()).toEqual({ 'proxy:p': 'closed', 'proxy:q': 'closed', 'dc:2': 'open' });
   // What was held against the proxies before went with it.
-  onP[0]!.failed('proxy');
+  fails(onP[0], 'proxy');
   expect(dead.positions()['proxy:p']).toBe('closed');
 });
 
@@ -149,17 +161,25 @@ test('the direct path opens when several data centres fail over it', () => {
   const { users, positions } = world();
   const to2 = users(3, direct, 2);
   const to4 = users(3, direct, 4);
-  to2[0]!.failed('data-center');
-  to2[1]!.failed('data-center');
+  fails(to2[0], 'data-center');
+  fails(to2[1], 'data-center');
   expect(positions()['direct']).toBe('closed');
-  to4[0]!.failed('data-center');
+  fails(to4[0], 'data-center', 1);
   expect(positions()['direct']).toBe('open');
+});
+
+test('a data centre that answers that it is in trouble shows that the path works', () => {
+  const { users, positions } = world();
+  const routes = users(3, direct);
+  for (const route of routes) fails(route, 'data-center', 1);
+  for (const route of routes) for (let n = 0; n < 5; n += 1) route.troubled();
+  expect(positions()).toEqual({ direct: 'closed', 'dc:2': 'open' });
 });
 
 test('never more than half of the proxies at once, but always one', async () => {
   const { users, positions, probes, clock } = world();
   const all = ['a', 'b', 'c', 'd', 'e'].map((id) => users(1, proxy(id))[0]!);
-  for (const route of all) route.failed('proxy');
+  for (const route of all) fails(route, 'proxy');
   await settle();
   const open = () => Object.values(positions()).filter((position) => position !== 'closed').length;
   expect(open()).toBe(2);
@@ -167,14 +187,14 @@ test('never more than half of the proxies at once, but always one', async () => 
   probes[0]!.answer.resolve();
   await settle();
   expect(open()).toBe(1);
-  all[4]!.failed('proxy');
+  fails(all[4], 'proxy');
   expect(open()).toBe(2);
 });
 
 test('half open sends one probe, on a way somebody uses, while everybody is refused', async () => {
   const { users, probes, clock, positions, heard } = world();
   const routes = users(3, proxy('p'));
-  for (const route of routes) route.failed('proxy');
+  for (const route of routes) fails(route, 'proxy');
   await clock.advance(3_749);
   expect(probes).toHaveLength(0);
   await clock.advance(1);
@@ -194,7 +214,7 @@ test('half open sends one probe, on a way somebody uses, while everybody is refu
 test('after each failed probe the next is twice as far off, up to a minute; the refusal says when', async () => {
   const { users, probes, clock } = world();
   const [route] = users(1, proxy('p'));
-  route!.failed('proxy');
+  fails(route, 'proxy');
   await settle();
   const waits: number[] = [];
   for (let n = 0; n < 6; n += 1) {
@@ -211,7 +231,7 @@ test('after each failed probe the next is twice as far off, up to a minute; the 
 
 test('a probe without an answer fails after ten seconds, and its work is given up', async () => {
   const { users, probes, clock, positions } = world();
-  users(1, proxy('p'))[0]!.failed('proxy');
+  fails(users(1, proxy('p'))[0], 'proxy');
   await clock.advance(3_750 + 10_000);
   expect(positions()['proxy:p']).toBe('open');
   expect(probes[0]!.signal.aborted).toBe(true);
@@ -219,14 +239,14 @@ test('a probe without an answer fails after ten seconds, and its work is given u
 
 test('a proxy that carries the probe to a dead data centre works; a dead proxy clears no data centre', async () => {
   const first = world();
-  first.users(1, proxy('p'))[0]!.failed('proxy');
+  fails(first.users(1, proxy('p'))[0], 'proxy');
   await first.clock.advance(3_750);
   first.probes[0]!.answer.reject(new DialRefused('data-center', 'ECONNREFUSED'));
   await settle();
   expect(first.positions()['proxy:p']).toBe('closed');
 
   const second = world();
-  second.users(1, proxy('p'))[0]!.failed('data-center');
+  fails(second.users(1, proxy('p'))[0], 'data-center');
   await second.clock.advance(3_750);
   second.probes[0]!.answer.reject(new ProxyRefused('credentials'));
   await settle();
@@ -235,7 +255,7 @@ test('a proxy that carries the probe to a dead data centre works; a dead proxy c
 
 test('a data centre is probed over another path each time', async () => {
   const { users, probes, clock } = world();
-  for (const route of [...users(2, proxy('p')), ...users(2, proxy('q'))]) route.failed('data-center');
+  for (const route of [...users(2, proxy('p')), ...users(2, proxy('q'))]) fails(route, 'data-center', 2);
   for (let n = 0; n < 4; n += 1) {
     while (probes.length <= n) await clock.advance(1_000);
     probes[n]!.answer.reject(new Error('no'));
@@ -249,7 +269,7 @@ test('a data centre is probed over another path each time', async () => {
 test('many open breakers share one timer', async () => {
   const { users, clock } = world();
   for (let n = 0; n < 40; n += 1) users(1, proxy(String(n)));
-  for (let n = 0; n < 20; n += 1) users(1, proxy(String(n)))[0]!.failed('proxy');
+  for (let n = 0; n < 20; n += 1) fails(users(1, proxy(String(n)))[0], 'proxy');
   await settle();
   expect(clock.pendingTimers).toBe(1);
 });
@@ -258,7 +278,7 @@ test('breakers leave with their last user; an open one when its probe would be d
   const { users, breakers, clock, heard, probes } = world();
   const [well] = users(1, proxy('well'));
   const [sick] = users(1, proxy('sick'));
-  sick!.failed('proxy');
+  fails(sick, 'proxy');
   await settle();
   well!.leave();
   well!.leave();
@@ -276,7 +296,7 @@ test('breakers leave with their last user; an open one when its probe would be d
 
 test('after closing nothing is probed and nobody is told', async () => {
   const { users, breakers, clock, probes, heard } = world();
-  users(1, proxy('p'))[0]!.failed('proxy');
+  fails(users(1, proxy('p'))[0], 'proxy');
   await settle();
   breakers.close();
   await clock.advance(120_000);
@@ -325,7 +345,7 @@ test('in any order of failures, answers and comings and goings, no open breaker 
           const isBlamed = culprit === 'either' || (culprit === 'proxy') === name.startsWith('proxy');
           if (does === 'fail' && route && isBlamed) failed.add(who);
         }
-        if (does === 'fail') route?.failed(culprit);
+        if (does === 'fail' && route) fails(route, culprit);
         const opened = breakers
           .states()
           .filter(({ name, position }) => position !== 'closed' && closed.has(name));

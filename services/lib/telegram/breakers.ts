@@ -11,6 +11,9 @@ export interface Route extends Way {
   check(): void;
   /** Telegram answered, whatever it said. */
   succeeded(): void;
+  /** It answered that it is in trouble: the path works. */
+  troubled(): void;
+  /** No answer, or no connection. */
   failed(culprit: Culprit): void;
   leave(): void;
 }
@@ -96,6 +99,11 @@ class AllBreakers implements Breakers {
 
   refusal({ name, probeAt }: Breaker): BreakerOpen {
     return new BreakerOpen(name, Math.max(probeAt - this.#options.clock.monotonic(), PROBE_TAKES_MS));
+  }
+
+  troubled(route: AccountRoute): void {
+    route.path.succeeded();
+    this.#count(route.center, route, false);
   }
 
   failed(route: AccountRoute, culprit: Culprit): void {
@@ -227,6 +235,10 @@ class AccountRoute implements Route, Use {
   succeeded(): void {
     this.path.succeeded();
     this.center.succeeded();
+  }
+
+  troubled(): void {
+    this.#all.troubled(this);
   }
 
   failed(culprit: Culprit): void {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { createFakeClock, type FakeClock } from '#lib/lifecycle/clock-fake.ts';
+import type { FakeClock } from '#lib/lifecycle/clock-fake.ts';
 import {
   Cancelled,
   DeadlineExceeded,
@@ -8,10 +8,7 @@ import {
   QuotaExceeded,
   type DomainError,
 } from '#lib/rpc/errors.ts';
-import { createLogger } from '#lib/telemetry/log.ts';
-import { createBreakers, type Route } from './breakers.ts';
 import { Api } from './client.ts';
-import { direct } from './egress.ts';
 import {
   AccountBanned,
   BreakerOpen,
@@ -22,104 +19,18 @@ import {
   TelegramRefused,
   TelegramUnreachable,
 } from './errors.ts';
-import { createFloodGate } from './flood-gate.ts';
-import { CallAborted, CallTimedOut, LinkClosed, RawRpcError, type CallLimits, type Link } from './link.ts';
-import { createPipeline, type PipelineLimits } from './pipeline.ts';
-import type { Culprit } from './rpc-errors.ts';
+import { answers, fails, playedSession, sameAnswer, says, type Play } from './fixtures/played-session.ts';
+import { CallAborted, CallTimedOut, LinkClosed, type Link } from './link.ts';
+import type { PipelineLimits } from './pipeline.ts';
 
-type Play = (request: Api.AnyRequest, limits: CallLimits) => Promise<unknown>;
-
-const log = createLogger({ service: 'sample', level: 'silent' });
 const read = () => new Api.help.GetConfig();
 const send = () =>
   new Api.messages.SendMessage({ peer: new Api.InputPeerSelf(), message: 'text of a message' });
 const edit = () => new Api.messages.EditMessage({ peer: new Api.InputPeerSelf(), id: 1, message: 'other' });
 const limits: PipelineLimits = { deadlineMs: 60_000 };
 const never = () => new Promise<never>(() => undefined);
-const sameAnswer = { answer: true };
 
-/** A session with everything real but the wire, which answers as `plays` say, in turn; the last for good. */
-function session(...plays: Play[]) {
-  const clock = createFakeClock();
-  const lease = new AbortController();
-  let leaseEnds = Number.POSITIVE_INFINITY;
-  const sent: { request: Api.AnyRequest; limits: CallLimits }[] = [];
-  const told: unknown[] = [];
-  const culprits: (Culprit | 'success')[] = [];
-  const breakers = createBreakers({ clock, random: () => 0, log, probe: never });
-  const real = breakers.enter('account', { egress: direct, dataCenter: 2 });
-  const route: Route = {
-    ...real,
-    egress: direct,
-    dataCenter: 2,
-    check: () => real.check(),
-    succeeded() {
-      culprits.push('success');
-      real.succeeded();
-    },
-    failed: (culprit) => void culprits.push(culprit),
-    leave: () => real.leave(),
-  };
-  const link = {
-    dataCenter: 2,
-    invoke(request: Api.AnyRequest, given: CallLimits) {
-      sent.push({ request, limits: given });
-      return (plays[Math.min(sent.length, plays.length) - 1] ?? answers)(request, given);
-    },
-  } as Link;
-  const links = {
-    route,
-    link: link as Link | undefined,
-    connect: (): Promise<Link> => Promise.resolve(link),
-  };
-  const guard = {
-    sessionId: 7n,
-    fencingToken: 9n,
-    check() {
-      if (lease.signal.aborted || clock.monotonic() >= leaseEnds) throw new LeaseLost(7n, 'lease');
-    },
-    remainingMs: () => leaseEnds - clock.monotonic(),
-    lost: lease.signal,
-  };
-  const gate = createFloodGate({ sessionId: 7n, clock });
-  const pipeline = createPipeline({
-    guard,
-    gate,
-    links,
-    reports: {
-      floodWait: (wait) => void told.push(wait),
-      condition: (condition, error) => void told.push([condition, error]),
-    },
-    accountId: 'account',
-    accountTag: 'tag',
-    clock,
-    random: () => 0.5,
-    log,
-  });
-  return {
-    clock,
-    pipeline,
-    gate,
-    link,
-    links,
-    real,
-    sent,
-    told,
-    culprits,
-    loseLease: () => lease.abort(new LeaseLost(7n, 'lease')),
-    leaseEndsIn: (ms: number) => void (leaseEnds = clock.monotonic() + ms),
-  };
-}
-
-const answers: Play = () => Promise.resolve(sameAnswer);
-const says =
-  (code: number, text: string): Play =>
-  () =>
-    Promise.reject(new RawRpcError(code, text));
-const fails = (failure: Error): Play =>
-  async function fail() {
-    throw failure;
-  };
+const session = (...plays: Play[]) => playedSession({}, ...plays);
 
 async function errorOf<T>(type: new (...args: never[]) => T, work: Promise<unknown>): Promise<T> {
   const error: unknown = await work.then(
@@ -335,7 +246,7 @@ test.each<[number, string]>([
   const { pipeline, clock, sent, culprits } = session(says(code, text), says(code, text), answers);
   expect(await played(clock, pipeline.call(read(), limits))).toBe(sameAnswer);
   expect(sent).toHaveLength(3);
-  expect(culprits).toEqual(['data-center', 'data-center', 'success']);
+  expect(culprits).toEqual(['trouble', 'trouble', 'success']);
 });
 
 test('three times and no more, with pauses that grow', async () => {
@@ -410,15 +321,15 @@ test('an attempt asks lease, gate and breaker again', async () => {
   const broken = session(says(500, 'RPC_CALL_FAIL'), answers);
   const second = errorOf(BreakerOpen, broken.pipeline.call(read(), limits));
   await setImmediate();
-  broken.real.failed('data-center');
+  broken.openBreaker();
   await broken.clock.advance(1_000);
   await second;
   expect(broken.sent).toHaveLength(1);
 });
 
 test('an open breaker lets nothing out', async () => {
-  const { pipeline, real, sent } = session();
-  real.failed('data-center');
+  const { pipeline, openBreaker, sent } = session();
+  openBreaker();
   const refused = await errorOf(BreakerOpen, pipeline.call(read(), limits));
   expect(refused.metadata).toEqual({ breaker: 'dc:2' });
   expect(refused.retryAfterMs).toBeGreaterThanOrEqual(1_000);

@@ -211,7 +211,7 @@ class SessionPipeline implements Pipeline {
     const error = parseRpcError(raw);
     const verdict = verdictOf(error);
     // Whatever else it says, it is an answer: path and data centre work.
-    if (verdict.kind === 'trouble') route.failed('data-center');
+    if (verdict.kind === 'trouble') route.troubled();
     else route.succeeded();
     span?.setAttribute('telegram.error', error.type);
     switch (verdict.kind) {
