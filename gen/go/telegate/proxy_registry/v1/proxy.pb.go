@@ -4,8 +4,7 @@
 // 	protoc        (unknown)
 // source: telegate/proxy_registry/v1/proxy.proto
 
-// Proxies and who uses them. The messages of this file are settled when the service is built; until then
-// fields may be added, renamed and moved.
+// Proxies and who uses them.
 
 package proxy_registryv1
 
@@ -95,7 +94,7 @@ const (
 	AssignmentPolicy_ASSIGNMENT_POLICY_UNSPECIFIED AssignmentPolicy = 0
 	// The least used proxy that fits, and then kept: Telegram ends sessions that hop between addresses.
 	AssignmentPolicy_ASSIGNMENT_POLICY_STICKY AssignmentPolicy = 1
-	// Drawn anew at each connection.
+	// Drawn anew at each connection. Telegram ends sessions that hop: for tests, and for accounts to lose.
 	AssignmentPolicy_ASSIGNMENT_POLICY_RANDOM AssignmentPolicy = 2
 	// The next in turn, and then kept.
 	AssignmentPolicy_ASSIGNMENT_POLICY_ROUND_ROBIN AssignmentPolicy = 3
@@ -148,27 +147,86 @@ func (AssignmentPolicy) EnumDescriptor() ([]byte, []int) {
 	return file_telegate_proxy_registry_v1_proxy_proto_rawDescGZIP(), []int{1}
 }
 
+// Why an assignment has no proxy, or that it has one.
+type AssignmentState int32
+
+const (
+	// Never sent.
+	AssignmentState_ASSIGNMENT_STATE_UNSPECIFIED AssignmentState = 0
+	// It has a proxy. Whether that works stands in the proxy's state.
+	AssignmentState_ASSIGNMENT_STATE_ASSIGNED AssignmentState = 1
+	// It has none, and may not connect until there is one: AssignProxy, or room on a proxy that works.
+	AssignmentState_ASSIGNMENT_STATE_WAITING AssignmentState = 2
+	// It has none and connects directly: the account's owner allows it, or the deployment does.
+	AssignmentState_ASSIGNMENT_STATE_DIRECT AssignmentState = 3
+)
+
+// Enum value maps for AssignmentState.
+var (
+	AssignmentState_name = map[int32]string{
+		0: "ASSIGNMENT_STATE_UNSPECIFIED",
+		1: "ASSIGNMENT_STATE_ASSIGNED",
+		2: "ASSIGNMENT_STATE_WAITING",
+		3: "ASSIGNMENT_STATE_DIRECT",
+	}
+	AssignmentState_value = map[string]int32{
+		"ASSIGNMENT_STATE_UNSPECIFIED": 0,
+		"ASSIGNMENT_STATE_ASSIGNED":    1,
+		"ASSIGNMENT_STATE_WAITING":     2,
+		"ASSIGNMENT_STATE_DIRECT":      3,
+	}
+)
+
+func (x AssignmentState) Enum() *AssignmentState {
+	p := new(AssignmentState)
+	*p = x
+	return p
+}
+
+func (x AssignmentState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AssignmentState) Descriptor() protoreflect.EnumDescriptor {
+	return file_telegate_proxy_registry_v1_proxy_proto_enumTypes[2].Descriptor()
+}
+
+func (AssignmentState) Type() protoreflect.EnumType {
+	return &file_telegate_proxy_registry_v1_proxy_proto_enumTypes[2]
+}
+
+func (x AssignmentState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AssignmentState.Descriptor instead.
+func (AssignmentState) EnumDescriptor() ([]byte, []int) {
+	return file_telegate_proxy_registry_v1_proxy_proto_rawDescGZIP(), []int{2}
+}
+
 // A SOCKS5 proxy of a tenant.
 type Proxy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID.
 	ProxyId string `protobuf:"bytes,1,opt,name=proxy_id,json=proxyId,proto3" json:"proxy_id,omitempty"`
-	// Host name or IP address. A name is resolved once and pinned. Private and link-local addresses are refused
-	// unless the operator allows them.
+	// Host name or IP address, an IPv6 address without brackets. A name is resolved when it is written, and all
+	// connections go to the address found then: write it again to have it resolved again. Private, loopback,
+	// link-local and multicast addresses are refused unless the operator allows them.
 	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
-	// TCP port.
+	// TCP port, 1 to 65,535.
 	Port int32 `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
-	// User name; empty: no authentication.
+	// User name, at most 255 bytes; empty: no authentication.
 	Username string `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
-	// Password. Only in requests: never given back but by ResolveEgress.
+	// Password, at most 255 bytes. Only in requests: never given back but by ResolveEgress. Needs a user name.
 	Password string `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
-	// The owner's name for it; may be empty.
+	// The owner's name for it, at most 128 characters; may be empty.
 	Name string `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
 	// Labels: bounds as in telegate.session_pool.v1.Session.
 	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Country it comes out in, ISO 3166-1 alpha-2; empty when not known.
 	Country string `protobuf:"bytes,8,opt,name=country,proto3" json:"country,omitempty"`
-	// How many accounts may be assigned to it; 0: the deployment's default.
+	// How many accounts may be assigned to it, up to 100,000; 0: the deployment's default. Below the number that is
+	// assigned, nobody is taken off it, and nobody comes to it.
 	Capacity int32 `protobuf:"varint,9,opt,name=capacity,proto3" json:"capacity,omitempty"`
 	// How many are. Read-only.
 	AssignedCount int32 `protobuf:"varint,10,opt,name=assigned_count,json=assignedCount,proto3" json:"assigned_count,omitempty"`
@@ -178,14 +236,16 @@ type Proxy struct {
 	StateReason string `protobuf:"bytes,12,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
 	// How long it took to reach a data centre of Telegram. Read-only.
 	Latency *durationpb.Duration `protobuf:"bytes,13,opt,name=latency,proto3" json:"latency,omitempty"`
-	// The address it comes out with, when it can be known. Read-only.
+	// The address it comes out with, when the proxy says so; most do not. Read-only.
 	ExitAddress string `protobuf:"bytes,14,opt,name=exit_address,json=exitAddress,proto3" json:"exit_address,omitempty"`
 	// When it was last looked at. Read-only.
 	CheckTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=check_time,json=checkTime,proto3" json:"check_time,omitempty"`
 	// When it was created. Read-only.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Changes with every change an owner can make. Send it back with UpdateProxy.
-	Etag          string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The address that `host` was resolved to, and that is dialled. Read-only.
+	PinnedAddress string `protobuf:"bytes,18,opt,name=pinned_address,json=pinnedAddress,proto3" json:"pinned_address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -339,19 +399,37 @@ func (x *Proxy) GetEtag() string {
 	return ""
 }
 
+func (x *Proxy) GetPinnedAddress() string {
+	if x != nil {
+		return x.PinnedAddress
+	}
+	return ""
+}
+
 // An account on a proxy.
 type Assignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account.
+	// The account. Empty: not known yet, the session came from a file.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// Its session; 0 when it has none yet.
 	SessionId int64 `protobuf:"varint,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	// The proxy; empty while it waits for one.
+	// The proxy; empty while it waits for one, or connects directly.
 	ProxyId string `protobuf:"bytes,3,opt,name=proxy_id,json=proxyId,proto3" json:"proxy_id,omitempty"`
-	// How it came to it.
+	// How it came to it, and will come to another.
 	Policy AssignmentPolicy `protobuf:"varint,4,opt,name=policy,proto3,enum=telegate.proxy_registry.v1.AssignmentPolicy" json:"policy,omitempty"`
-	// When it was assigned.
-	AssignTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=assign_time,json=assignTime,proto3" json:"assign_time,omitempty"`
+	// When it was assigned, or began to wait.
+	AssignTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=assign_time,json=assignTime,proto3" json:"assign_time,omitempty"`
+	// Whether it has a proxy.
+	State AssignmentState `protobuf:"varint,6,opt,name=state,proto3,enum=telegate.proxy_registry.v1.AssignmentState" json:"state,omitempty"`
+	// Only proxies with these labels come into question for it.
+	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Only proxies of this country come into question for it. Empty: of any.
+	Country string `protobuf:"bytes,8,opt,name=country,proto3" json:"country,omitempty"`
+	// True: a process holds a socket of its session, or may open one now. The assignment does not change
+	// meanwhile.
+	InUse bool `protobuf:"varint,9,opt,name=in_use,json=inUse,proto3" json:"in_use,omitempty"`
+	// True: its owner allows a direct connection when there is no proxy that works.
+	AllowDirect   bool `protobuf:"varint,10,opt,name=allow_direct,json=allowDirect,proto3" json:"allow_direct,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -421,11 +499,46 @@ func (x *Assignment) GetAssignTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Assignment) GetState() AssignmentState {
+	if x != nil {
+		return x.State
+	}
+	return AssignmentState_ASSIGNMENT_STATE_UNSPECIFIED
+}
+
+func (x *Assignment) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Assignment) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *Assignment) GetInUse() bool {
+	if x != nil {
+		return x.InUse
+	}
+	return false
+}
+
+func (x *Assignment) GetAllowDirect() bool {
+	if x != nil {
+		return x.AllowDirect
+	}
+	return false
+}
+
 var File_telegate_proxy_registry_v1_proxy_proto protoreflect.FileDescriptor
 
 const file_telegate_proxy_registry_v1_proxy_proto_rawDesc = "" +
 	"\n" +
-	"&telegate/proxy_registry/v1/proxy.proto\x12\x1atelegate.proxy_registry.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x05\n" +
+	"&telegate/proxy_registry/v1/proxy.proto\x12\x1atelegate.proxy_registry.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x05\n" +
 	"\x05Proxy\x12\x19\n" +
 	"\bproxy_id\x18\x01 \x01(\tR\aproxyId\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\x12\x12\n" +
@@ -446,10 +559,11 @@ const file_telegate_proxy_registry_v1_proxy_proto_rawDesc = "" +
 	"check_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tcheckTime\x12;\n" +
 	"\vcreate_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x12\n" +
-	"\x04etag\x18\x11 \x01(\tR\x04etag\x1a9\n" +
+	"\x04etag\x18\x11 \x01(\tR\x04etag\x12%\n" +
+	"\x0epinned_address\x18\x12 \x01(\tR\rpinnedAddress\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe8\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x86\x04\n" +
 	"\n" +
 	"Assignment\x12\x1d\n" +
 	"\n" +
@@ -459,7 +573,16 @@ const file_telegate_proxy_registry_v1_proxy_proto_rawDesc = "" +
 	"\bproxy_id\x18\x03 \x01(\tR\aproxyId\x12D\n" +
 	"\x06policy\x18\x04 \x01(\x0e2,.telegate.proxy_registry.v1.AssignmentPolicyR\x06policy\x12;\n" +
 	"\vassign_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"assignTime*\x84\x01\n" +
+	"assignTime\x12A\n" +
+	"\x05state\x18\x06 \x01(\x0e2+.telegate.proxy_registry.v1.AssignmentStateR\x05state\x12J\n" +
+	"\x06labels\x18\a \x03(\v22.telegate.proxy_registry.v1.Assignment.LabelsEntryR\x06labels\x12\x18\n" +
+	"\acountry\x18\b \x01(\tR\acountry\x12\x15\n" +
+	"\x06in_use\x18\t \x01(\bR\x05inUse\x12!\n" +
+	"\fallow_direct\x18\n" +
+	" \x01(\bR\vallowDirect\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*\x84\x01\n" +
 	"\n" +
 	"ProxyState\x12\x1b\n" +
 	"\x17PROXY_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
@@ -472,7 +595,12 @@ const file_telegate_proxy_registry_v1_proxy_proto_rawDesc = "" +
 	"\x18ASSIGNMENT_POLICY_STICKY\x10\x01\x12\x1c\n" +
 	"\x18ASSIGNMENT_POLICY_RANDOM\x10\x02\x12!\n" +
 	"\x1dASSIGNMENT_POLICY_ROUND_ROBIN\x10\x03\x12 \n" +
-	"\x1cASSIGNMENT_POLICY_LEAST_USED\x10\x04BAZ?telegate.dev/gen/go/telegate/proxy_registry/v1;proxy_registryv1b\x06proto3"
+	"\x1cASSIGNMENT_POLICY_LEAST_USED\x10\x04*\x8d\x01\n" +
+	"\x0fAssignmentState\x12 \n" +
+	"\x1cASSIGNMENT_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19ASSIGNMENT_STATE_ASSIGNED\x10\x01\x12\x1c\n" +
+	"\x18ASSIGNMENT_STATE_WAITING\x10\x02\x12\x1b\n" +
+	"\x17ASSIGNMENT_STATE_DIRECT\x10\x03BAZ?telegate.dev/gen/go/telegate/proxy_registry/v1;proxy_registryv1b\x06proto3"
 
 var (
 	file_telegate_proxy_registry_v1_proxy_proto_rawDescOnce sync.Once
@@ -486,30 +614,34 @@ func file_telegate_proxy_registry_v1_proxy_proto_rawDescGZIP() []byte {
 	return file_telegate_proxy_registry_v1_proxy_proto_rawDescData
 }
 
-var file_telegate_proxy_registry_v1_proxy_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_telegate_proxy_registry_v1_proxy_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_telegate_proxy_registry_v1_proxy_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_telegate_proxy_registry_v1_proxy_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_telegate_proxy_registry_v1_proxy_proto_goTypes = []any{
 	(ProxyState)(0),               // 0: telegate.proxy_registry.v1.ProxyState
 	(AssignmentPolicy)(0),         // 1: telegate.proxy_registry.v1.AssignmentPolicy
-	(*Proxy)(nil),                 // 2: telegate.proxy_registry.v1.Proxy
-	(*Assignment)(nil),            // 3: telegate.proxy_registry.v1.Assignment
-	nil,                           // 4: telegate.proxy_registry.v1.Proxy.LabelsEntry
-	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(AssignmentState)(0),          // 2: telegate.proxy_registry.v1.AssignmentState
+	(*Proxy)(nil),                 // 3: telegate.proxy_registry.v1.Proxy
+	(*Assignment)(nil),            // 4: telegate.proxy_registry.v1.Assignment
+	nil,                           // 5: telegate.proxy_registry.v1.Proxy.LabelsEntry
+	nil,                           // 6: telegate.proxy_registry.v1.Assignment.LabelsEntry
+	(*durationpb.Duration)(nil),   // 7: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_telegate_proxy_registry_v1_proxy_proto_depIdxs = []int32{
-	4, // 0: telegate.proxy_registry.v1.Proxy.labels:type_name -> telegate.proxy_registry.v1.Proxy.LabelsEntry
+	5, // 0: telegate.proxy_registry.v1.Proxy.labels:type_name -> telegate.proxy_registry.v1.Proxy.LabelsEntry
 	0, // 1: telegate.proxy_registry.v1.Proxy.state:type_name -> telegate.proxy_registry.v1.ProxyState
-	5, // 2: telegate.proxy_registry.v1.Proxy.latency:type_name -> google.protobuf.Duration
-	6, // 3: telegate.proxy_registry.v1.Proxy.check_time:type_name -> google.protobuf.Timestamp
-	6, // 4: telegate.proxy_registry.v1.Proxy.create_time:type_name -> google.protobuf.Timestamp
+	7, // 2: telegate.proxy_registry.v1.Proxy.latency:type_name -> google.protobuf.Duration
+	8, // 3: telegate.proxy_registry.v1.Proxy.check_time:type_name -> google.protobuf.Timestamp
+	8, // 4: telegate.proxy_registry.v1.Proxy.create_time:type_name -> google.protobuf.Timestamp
 	1, // 5: telegate.proxy_registry.v1.Assignment.policy:type_name -> telegate.proxy_registry.v1.AssignmentPolicy
-	6, // 6: telegate.proxy_registry.v1.Assignment.assign_time:type_name -> google.protobuf.Timestamp
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	8, // 6: telegate.proxy_registry.v1.Assignment.assign_time:type_name -> google.protobuf.Timestamp
+	2, // 7: telegate.proxy_registry.v1.Assignment.state:type_name -> telegate.proxy_registry.v1.AssignmentState
+	6, // 8: telegate.proxy_registry.v1.Assignment.labels:type_name -> telegate.proxy_registry.v1.Assignment.LabelsEntry
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_telegate_proxy_registry_v1_proxy_proto_init() }
@@ -522,8 +654,8 @@ func file_telegate_proxy_registry_v1_proxy_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_proxy_registry_v1_proxy_proto_rawDesc), len(file_telegate_proxy_registry_v1_proxy_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   3,
+			NumEnums:      3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

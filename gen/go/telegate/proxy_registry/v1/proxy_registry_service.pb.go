@@ -4,14 +4,14 @@
 // 	protoc        (unknown)
 // source: telegate/proxy_registry/v1/proxy_registry_service.proto
 
-// Keeps every account on its proxy. The messages of this file are settled when the service is built; until
-// then fields may be added, renamed and moved.
+// Keeps every account on its proxy.
 
 package proxy_registryv1
 
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
@@ -226,7 +226,7 @@ type ListProxiesRequest struct {
 	State ProxyState `protobuf:"varint,1,opt,name=state,proto3,enum=telegate.proxy_registry.v1.ProxyState" json:"state,omitempty"`
 	// Only with these labels.
 	Labels map[string]string `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Only of this country.
+	// Only of this country, ISO 3166-1 alpha-2. Empty: of any.
 	Country string `protobuf:"bytes,3,opt,name=country,proto3" json:"country,omitempty"`
 	// Only those with room for another account. Default: all.
 	WithRoomOnly bool `protobuf:"varint,4,opt,name=with_room_only,json=withRoomOnly,proto3" json:"with_room_only,omitempty"`
@@ -562,11 +562,14 @@ func (*DeleteProxyResponse) Descriptor() ([]byte, []int) {
 // A list of proxies.
 type ImportProxiesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Lines of `host:port`, `host:port:user:password` or `socks5://user:password@host:port`. Empty lines and
-	// those that begin with "#" are passed over. At most 10,000 lines.
+	// Lines of `host:port`, `host:port:user:password` or `socks5://user:password@host:port` (also `socks5h://`; user
+	// and password percent-encoded), an IPv6 address in brackets. Empty lines and those that begin with "#" are
+	// passed over. At most 10,000 lines, and 2 MiB.
 	List string `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
 	// Labels for all of them.
 	Labels map[string]string `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Country of all of them, as in Proxy.
+	Country string `protobuf:"bytes,4,opt,name=country,proto3" json:"country,omitempty"`
 	// Makes a repeat safe.
 	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -615,6 +618,13 @@ func (x *ImportProxiesRequest) GetLabels() map[string]string {
 		return x.Labels
 	}
 	return nil
+}
+
+func (x *ImportProxiesRequest) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
 }
 
 func (x *ImportProxiesRequest) GetRequestId() string {
@@ -682,9 +692,9 @@ func (x *ImportFault) GetReason() string {
 // What became of a list.
 type ImportProxiesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The proxies that were added, in the order of the list.
-	Proxies []*Proxy `protobuf:"bytes,1,rep,name=proxies,proto3" json:"proxies,omitempty"`
-	// How many were there already.
+	// The ids of the proxies that were added, in the order of the list.
+	ProxyIds []string `protobuf:"bytes,1,rep,name=proxy_ids,json=proxyIds,proto3" json:"proxy_ids,omitempty"`
+	// How many were there already, or came twice in the list.
 	DuplicateCount int32 `protobuf:"varint,2,opt,name=duplicate_count,json=duplicateCount,proto3" json:"duplicate_count,omitempty"`
 	// The lines at fault.
 	Faults        []*ImportFault `protobuf:"bytes,3,rep,name=faults,proto3" json:"faults,omitempty"`
@@ -722,9 +732,9 @@ func (*ImportProxiesResponse) Descriptor() ([]byte, []int) {
 	return file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDescGZIP(), []int{12}
 }
 
-func (x *ImportProxiesResponse) GetProxies() []*Proxy {
+func (x *ImportProxiesResponse) GetProxyIds() []string {
 	if x != nil {
-		return x.Proxies
+		return x.ProxyIds
 	}
 	return nil
 }
@@ -838,15 +848,18 @@ func (x *CheckProxyResponse) GetProxy() *Proxy {
 // An account to assign.
 type AssignProxyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account.
+	// The account. Empty: `session_id` says which.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Its session. 0: not known, or none yet. For a session that came from a file it alone is enough.
+	SessionId int64 `protobuf:"varint,7,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// The proxy. Empty: one by policy.
 	ProxyId string `protobuf:"bytes,2,opt,name=proxy_id,json=proxyId,proto3" json:"proxy_id,omitempty"`
-	// The policy when no proxy is named.
+	// The policy when no proxy is named, and when it has to get another one later. Unspecified: the account's
+	// own, or the deployment's.
 	Policy AssignmentPolicy `protobuf:"varint,3,opt,name=policy,proto3,enum=telegate.proxy_registry.v1.AssignmentPolicy" json:"policy,omitempty"`
-	// Only proxies with these labels, when none is named.
+	// Only proxies with these labels, when none is named. At most 16.
 	Labels map[string]string `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Only proxies of this country, when none is named.
+	// Only proxies of this country, when none is named. Empty: of any.
 	Country string `protobuf:"bytes,5,opt,name=country,proto3" json:"country,omitempty"`
 	// Makes a repeat safe.
 	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -889,6 +902,13 @@ func (x *AssignProxyRequest) GetAccountId() string {
 		return x.AccountId
 	}
 	return ""
+}
+
+func (x *AssignProxyRequest) GetSessionId() int64 {
+	if x != nil {
+		return x.SessionId
+	}
+	return 0
 }
 
 func (x *AssignProxyRequest) GetProxyId() string {
@@ -975,8 +995,10 @@ func (x *AssignProxyResponse) GetAssignment() *Assignment {
 // An assignment to end.
 type ReleaseAssignmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account.
-	AccountId     string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// The account. Empty: `session_id` says which.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Its session. 0: not known.
+	SessionId     int64 `protobuf:"varint,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1016,6 +1038,13 @@ func (x *ReleaseAssignmentRequest) GetAccountId() string {
 		return x.AccountId
 	}
 	return ""
+}
+
+func (x *ReleaseAssignmentRequest) GetSessionId() int64 {
+	if x != nil {
+		return x.SessionId
+	}
+	return 0
 }
 
 // The assignment is ended.
@@ -1062,6 +1091,10 @@ type ListAssignmentsRequest struct {
 	ProxyId string `protobuf:"bytes,1,opt,name=proxy_id,json=proxyId,proto3" json:"proxy_id,omitempty"`
 	// Only of this account. Default: all.
 	AccountId string `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Only of this session. Default: all.
+	SessionId int64 `protobuf:"varint,5,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// Only those in this state. Default: any.
+	State AssignmentState `protobuf:"varint,6,opt,name=state,proto3,enum=telegate.proxy_registry.v1.AssignmentState" json:"state,omitempty"`
 	// At most this many: up to 1,000. 0: 100.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// From an answer's `next_page_token`, with the other fields unchanged. Empty: from the start.
@@ -1112,6 +1145,20 @@ func (x *ListAssignmentsRequest) GetAccountId() string {
 		return x.AccountId
 	}
 	return ""
+}
+
+func (x *ListAssignmentsRequest) GetSessionId() int64 {
+	if x != nil {
+		return x.SessionId
+	}
+	return 0
+}
+
+func (x *ListAssignmentsRequest) GetState() AssignmentState {
+	if x != nil {
+		return x.State
+	}
+	return AssignmentState_ASSIGNMENT_STATE_UNSPECIFIED
 }
 
 func (x *ListAssignmentsRequest) GetPageSize() int32 {
@@ -1186,12 +1233,17 @@ func (x *ListAssignmentsResponse) GetNextPageToken() string {
 // An account whose way out is asked for.
 type ResolveEgressRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account. Empty: none yet, a login that begins.
+	// The account. Empty: none yet, a login that begins, or `session_id` says which.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// Its session; 0 when there is none yet.
 	SessionId int64 `protobuf:"varint,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	// The proxy to use for a login that begins. Empty: one by policy.
-	ProxyId       string `protobuf:"bytes,3,opt,name=proxy_id,json=proxyId,proto3" json:"proxy_id,omitempty"`
+	// The proxy to use for a login that begins; for an account that has no proxy, the one it is to get. An account
+	// that has one keeps it. Empty: one by policy.
+	ProxyId string `protobuf:"bytes,3,opt,name=proxy_id,json=proxyId,proto3" json:"proxy_id,omitempty"`
+	// The process that will dial, unique among all that ever ran: at most 128 characters.
+	ProcessId string `protobuf:"bytes,4,opt,name=process_id,json=processId,proto3" json:"process_id,omitempty"`
+	// The owner allows a direct connection of this login. For an account, see AllowDirect.
+	AllowDirect   bool `protobuf:"varint,5,opt,name=allow_direct,json=allowDirect,proto3" json:"allow_direct,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1247,6 +1299,20 @@ func (x *ResolveEgressRequest) GetProxyId() string {
 	return ""
 }
 
+func (x *ResolveEgressRequest) GetProcessId() string {
+	if x != nil {
+		return x.ProcessId
+	}
+	return ""
+}
+
+func (x *ResolveEgressRequest) GetAllowDirect() bool {
+	if x != nil {
+		return x.AllowDirect
+	}
+	return false
+}
+
 // Dial directly.
 type DirectEgress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1294,10 +1360,14 @@ type ResolveEgressResponse struct {
 	//	*ResolveEgressResponse_Proxy
 	//	*ResolveEgressResponse_Direct
 	Egress isResolveEgressResponse_Egress `protobuf_oneof:"egress"`
-	// The address `proxy.host` is pinned to: dial this one.
+	// The address `proxy.host` is pinned to: dial this one, never the name.
 	PinnedAddress string `protobuf:"bytes,3,opt,name=pinned_address,json=pinnedAddress,proto3" json:"pinned_address,omitempty"`
-	// Until when the answer may be used for new connections.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// Until when a new connection may be made by this answer, by the database's clock: the end of `hold_ttl`.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// Keeps the assignment in place: for HoldEgress.
+	HoldId string `protobuf:"bytes,5,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
+	// For how long, from the answer and from each renewal.
+	HoldTtl       *durationpb.Duration `protobuf:"bytes,6,opt,name=hold_ttl,json=holdTtl,proto3" json:"hold_ttl,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1371,6 +1441,20 @@ func (x *ResolveEgressResponse) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ResolveEgressResponse) GetHoldId() string {
+	if x != nil {
+		return x.HoldId
+	}
+	return ""
+}
+
+func (x *ResolveEgressResponse) GetHoldTtl() *durationpb.Duration {
+	if x != nil {
+		return x.HoldTtl
+	}
+	return nil
+}
+
 type isResolveEgressResponse_Egress interface {
 	isResolveEgressResponse_Egress()
 }
@@ -1389,11 +1473,232 @@ func (*ResolveEgressResponse_Proxy) isResolveEgressResponse_Egress() {}
 
 func (*ResolveEgressResponse_Direct) isResolveEgressResponse_Egress() {}
 
+// The sockets of a process.
+type HoldEgressRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The process, as it called itself in ResolveEgress.
+	ProcessId string `protobuf:"bytes,1,opt,name=process_id,json=processId,proto3" json:"process_id,omitempty"`
+	// The holds of its live sockets. At most 10,000.
+	HoldIds []string `protobuf:"bytes,2,rep,name=hold_ids,json=holdIds,proto3" json:"hold_ids,omitempty"`
+	// The holds of sockets whose close events it has seen, and of dials that it gave up. At most 10,000.
+	ClosedHoldIds []string `protobuf:"bytes,3,rep,name=closed_hold_ids,json=closedHoldIds,proto3" json:"closed_hold_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldEgressRequest) Reset() {
+	*x = HoldEgressRequest{}
+	mi := &file_telegate_proxy_registry_v1_proxy_registry_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldEgressRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldEgressRequest) ProtoMessage() {}
+
+func (x *HoldEgressRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_proxy_registry_v1_proxy_registry_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldEgressRequest.ProtoReflect.Descriptor instead.
+func (*HoldEgressRequest) Descriptor() ([]byte, []int) {
+	return file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *HoldEgressRequest) GetProcessId() string {
+	if x != nil {
+		return x.ProcessId
+	}
+	return ""
+}
+
+func (x *HoldEgressRequest) GetHoldIds() []string {
+	if x != nil {
+		return x.HoldIds
+	}
+	return nil
+}
+
+func (x *HoldEgressRequest) GetClosedHoldIds() []string {
+	if x != nil {
+		return x.ClosedHoldIds
+	}
+	return nil
+}
+
+// What still holds.
+type HoldEgressResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those of `hold_ids` that hold no longer: they ran out, or the proxy was deleted by force. Close their
+	// sockets, and resolve anew before dialling again.
+	LostHoldIds []string `protobuf:"bytes,1,rep,name=lost_hold_ids,json=lostHoldIds,proto3" json:"lost_hold_ids,omitempty"`
+	// For how long the others hold from now.
+	HoldTtl       *durationpb.Duration `protobuf:"bytes,2,opt,name=hold_ttl,json=holdTtl,proto3" json:"hold_ttl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldEgressResponse) Reset() {
+	*x = HoldEgressResponse{}
+	mi := &file_telegate_proxy_registry_v1_proxy_registry_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldEgressResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldEgressResponse) ProtoMessage() {}
+
+func (x *HoldEgressResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_proxy_registry_v1_proxy_registry_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldEgressResponse.ProtoReflect.Descriptor instead.
+func (*HoldEgressResponse) Descriptor() ([]byte, []int) {
+	return file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *HoldEgressResponse) GetLostHoldIds() []string {
+	if x != nil {
+		return x.LostHoldIds
+	}
+	return nil
+}
+
+func (x *HoldEgressResponse) GetHoldTtl() *durationpb.Duration {
+	if x != nil {
+		return x.HoldTtl
+	}
+	return nil
+}
+
+// What an account's owner said.
+type AllowDirectRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account. Empty: `session_id` says which.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Its session. 0: not known.
+	SessionId int64 `protobuf:"varint,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// True: it may connect without a proxy when there is none that works.
+	Allowed       bool `protobuf:"varint,3,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AllowDirectRequest) Reset() {
+	*x = AllowDirectRequest{}
+	mi := &file_telegate_proxy_registry_v1_proxy_registry_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllowDirectRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllowDirectRequest) ProtoMessage() {}
+
+func (x *AllowDirectRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_proxy_registry_v1_proxy_registry_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllowDirectRequest.ProtoReflect.Descriptor instead.
+func (*AllowDirectRequest) Descriptor() ([]byte, []int) {
+	return file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *AllowDirectRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *AllowDirectRequest) GetSessionId() int64 {
+	if x != nil {
+		return x.SessionId
+	}
+	return 0
+}
+
+func (x *AllowDirectRequest) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+// It is noted.
+type AllowDirectResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AllowDirectResponse) Reset() {
+	*x = AllowDirectResponse{}
+	mi := &file_telegate_proxy_registry_v1_proxy_registry_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllowDirectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllowDirectResponse) ProtoMessage() {}
+
+func (x *AllowDirectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_proxy_registry_v1_proxy_registry_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllowDirectResponse.ProtoReflect.Descriptor instead.
+func (*AllowDirectResponse) Descriptor() ([]byte, []int) {
+	return file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDescGZIP(), []int{27}
+}
+
 var File_telegate_proxy_registry_v1_proxy_registry_service_proto protoreflect.FileDescriptor
 
 const file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDesc = "" +
 	"\n" +
-	"7telegate/proxy_registry/v1/proxy_registry_service.proto\x12\x1atelegate.proxy_registry.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&telegate/proxy_registry/v1/proxy.proto\"l\n" +
+	"7telegate/proxy_registry/v1/proxy_registry_service.proto\x12\x1atelegate.proxy_registry.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&telegate/proxy_registry/v1/proxy.proto\"l\n" +
 	"\x12CreateProxyRequest\x127\n" +
 	"\x05proxy\x18\x01 \x01(\v2!.telegate.proxy_registry.v1.ProxyR\x05proxy\x12\x1d\n" +
 	"\n" +
@@ -1427,10 +1732,11 @@ const file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDesc = "" 
 	"\x12DeleteProxyRequest\x12\x19\n" +
 	"\bproxy_id\x18\x01 \x01(\tR\aproxyId\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"\x15\n" +
-	"\x13DeleteProxyResponse\"\xda\x01\n" +
+	"\x13DeleteProxyResponse\"\xf4\x01\n" +
 	"\x14ImportProxiesRequest\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12T\n" +
-	"\x06labels\x18\x02 \x03(\v2<.telegate.proxy_registry.v1.ImportProxiesRequest.LabelsEntryR\x06labels\x12\x1d\n" +
+	"\x06labels\x18\x02 \x03(\v2<.telegate.proxy_registry.v1.ImportProxiesRequest.LabelsEntryR\x06labels\x12\x18\n" +
+	"\acountry\x18\x04 \x01(\tR\acountry\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tR\trequestId\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
@@ -1438,18 +1744,20 @@ const file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDesc = "" 
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"9\n" +
 	"\vImportFault\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\x05R\x04line\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xbe\x01\n" +
-	"\x15ImportProxiesResponse\x12;\n" +
-	"\aproxies\x18\x01 \x03(\v2!.telegate.proxy_registry.v1.ProxyR\aproxies\x12'\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x9e\x01\n" +
+	"\x15ImportProxiesResponse\x12\x1b\n" +
+	"\tproxy_ids\x18\x01 \x03(\tR\bproxyIds\x12'\n" +
 	"\x0fduplicate_count\x18\x02 \x01(\x05R\x0eduplicateCount\x12?\n" +
 	"\x06faults\x18\x03 \x03(\v2'.telegate.proxy_registry.v1.ImportFaultR\x06faults\".\n" +
 	"\x11CheckProxyRequest\x12\x19\n" +
 	"\bproxy_id\x18\x01 \x01(\tR\aproxyId\"M\n" +
 	"\x12CheckProxyResponse\x127\n" +
-	"\x05proxy\x18\x01 \x01(\v2!.telegate.proxy_registry.v1.ProxyR\x05proxy\"\xdc\x02\n" +
+	"\x05proxy\x18\x01 \x01(\v2!.telegate.proxy_registry.v1.ProxyR\x05proxy\"\xfb\x02\n" +
 	"\x12AssignProxyRequest\x12\x1d\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tR\taccountId\x12\x19\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\a \x01(\x03R\tsessionId\x12\x19\n" +
 	"\bproxy_id\x18\x02 \x01(\tR\aproxyId\x12D\n" +
 	"\x06policy\x18\x03 \x01(\x0e2,.telegate.proxy_registry.v1.AssignmentPolicyR\x06policy\x12R\n" +
 	"\x06labels\x18\x04 \x03(\v2:.telegate.proxy_registry.v1.AssignProxyRequest.LabelsEntryR\x06labels\x12\x18\n" +
@@ -1462,36 +1770,60 @@ const file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDesc = "" 
 	"\x13AssignProxyResponse\x12F\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\v2&.telegate.proxy_registry.v1.AssignmentR\n" +
-	"assignment\"9\n" +
+	"assignment\"X\n" +
 	"\x18ReleaseAssignmentRequest\x12\x1d\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tR\taccountId\"\x1b\n" +
-	"\x19ReleaseAssignmentResponse\"\x8e\x01\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x02 \x01(\x03R\tsessionId\"\x1b\n" +
+	"\x19ReleaseAssignmentResponse\"\xf0\x01\n" +
 	"\x16ListAssignmentsRequest\x12\x19\n" +
 	"\bproxy_id\x18\x01 \x01(\tR\aproxyId\x12\x1d\n" +
 	"\n" +
-	"account_id\x18\x02 \x01(\tR\taccountId\x12\x1b\n" +
+	"account_id\x18\x02 \x01(\tR\taccountId\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x05 \x01(\x03R\tsessionId\x12A\n" +
+	"\x05state\x18\x06 \x01(\x0e2+.telegate.proxy_registry.v1.AssignmentStateR\x05state\x12\x1b\n" +
 	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x04 \x01(\tR\tpageToken\"\x8b\x01\n" +
 	"\x17ListAssignmentsResponse\x12H\n" +
 	"\vassignments\x18\x01 \x03(\v2&.telegate.proxy_registry.v1.AssignmentR\vassignments\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"o\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb1\x01\n" +
 	"\x14ResolveEgressRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\x03R\tsessionId\x12\x19\n" +
-	"\bproxy_id\x18\x03 \x01(\tR\aproxyId\"\x0e\n" +
-	"\fDirectEgress\"\x84\x02\n" +
+	"\bproxy_id\x18\x03 \x01(\tR\aproxyId\x12\x1d\n" +
+	"\n" +
+	"process_id\x18\x04 \x01(\tR\tprocessId\x12!\n" +
+	"\fallow_direct\x18\x05 \x01(\bR\vallowDirect\"\x0e\n" +
+	"\fDirectEgress\"\xd3\x02\n" +
 	"\x15ResolveEgressResponse\x129\n" +
 	"\x05proxy\x18\x01 \x01(\v2!.telegate.proxy_registry.v1.ProxyH\x00R\x05proxy\x12B\n" +
 	"\x06direct\x18\x02 \x01(\v2(.telegate.proxy_registry.v1.DirectEgressH\x00R\x06direct\x12%\n" +
 	"\x0epinned_address\x18\x03 \x01(\tR\rpinnedAddress\x12;\n" +
 	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTimeB\b\n" +
-	"\x06egress2\x85\n" +
+	"expireTime\x12\x17\n" +
+	"\ahold_id\x18\x05 \x01(\tR\x06holdId\x124\n" +
+	"\bhold_ttl\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\aholdTtlB\b\n" +
+	"\x06egress\"u\n" +
+	"\x11HoldEgressRequest\x12\x1d\n" +
 	"\n" +
+	"process_id\x18\x01 \x01(\tR\tprocessId\x12\x19\n" +
+	"\bhold_ids\x18\x02 \x03(\tR\aholdIds\x12&\n" +
+	"\x0fclosed_hold_ids\x18\x03 \x03(\tR\rclosedHoldIds\"n\n" +
+	"\x12HoldEgressResponse\x12\"\n" +
+	"\rlost_hold_ids\x18\x01 \x03(\tR\vlostHoldIds\x124\n" +
+	"\bhold_ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\aholdTtl\"l\n" +
+	"\x12AllowDirectRequest\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x02 \x01(\x03R\tsessionId\x12\x18\n" +
+	"\aallowed\x18\x03 \x01(\bR\aallowed\"\x15\n" +
+	"\x13AllowDirectResponse2\xe2\v\n" +
 	"\x14ProxyRegistryService\x12n\n" +
 	"\vCreateProxy\x12..telegate.proxy_registry.v1.CreateProxyRequest\x1a/.telegate.proxy_registry.v1.CreateProxyResponse\x12e\n" +
 	"\bGetProxy\x12+.telegate.proxy_registry.v1.GetProxyRequest\x1a,.telegate.proxy_registry.v1.GetProxyResponse\x12n\n" +
@@ -1504,7 +1836,10 @@ const file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDesc = "" 
 	"\vAssignProxy\x12..telegate.proxy_registry.v1.AssignProxyRequest\x1a/.telegate.proxy_registry.v1.AssignProxyResponse\x12\x80\x01\n" +
 	"\x11ReleaseAssignment\x124.telegate.proxy_registry.v1.ReleaseAssignmentRequest\x1a5.telegate.proxy_registry.v1.ReleaseAssignmentResponse\x12z\n" +
 	"\x0fListAssignments\x122.telegate.proxy_registry.v1.ListAssignmentsRequest\x1a3.telegate.proxy_registry.v1.ListAssignmentsResponse\x12t\n" +
-	"\rResolveEgress\x120.telegate.proxy_registry.v1.ResolveEgressRequest\x1a1.telegate.proxy_registry.v1.ResolveEgressResponseBAZ?telegate.dev/gen/go/telegate/proxy_registry/v1;proxy_registryv1b\x06proto3"
+	"\rResolveEgress\x120.telegate.proxy_registry.v1.ResolveEgressRequest\x1a1.telegate.proxy_registry.v1.ResolveEgressResponse\x12k\n" +
+	"\n" +
+	"HoldEgress\x12-.telegate.proxy_registry.v1.HoldEgressRequest\x1a..telegate.proxy_registry.v1.HoldEgressResponse\x12n\n" +
+	"\vAllowDirect\x12..telegate.proxy_registry.v1.AllowDirectRequest\x1a/.telegate.proxy_registry.v1.AllowDirectResponseBAZ?telegate.dev/gen/go/telegate/proxy_registry/v1;proxy_registryv1b\x06proto3"
 
 var (
 	file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDescOnce sync.Once
@@ -1518,7 +1853,7 @@ func file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDescGZIP() 
 	return file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDescData
 }
 
-var file_telegate_proxy_registry_v1_proxy_registry_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_telegate_proxy_registry_v1_proxy_registry_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_telegate_proxy_registry_v1_proxy_registry_service_proto_goTypes = []any{
 	(*CreateProxyRequest)(nil),        // 0: telegate.proxy_registry.v1.CreateProxyRequest
 	(*CreateProxyResponse)(nil),       // 1: telegate.proxy_registry.v1.CreateProxyResponse
@@ -1544,64 +1879,76 @@ var file_telegate_proxy_registry_v1_proxy_registry_service_proto_goTypes = []any
 	(*ResolveEgressRequest)(nil),      // 21: telegate.proxy_registry.v1.ResolveEgressRequest
 	(*DirectEgress)(nil),              // 22: telegate.proxy_registry.v1.DirectEgress
 	(*ResolveEgressResponse)(nil),     // 23: telegate.proxy_registry.v1.ResolveEgressResponse
-	nil,                               // 24: telegate.proxy_registry.v1.ListProxiesRequest.LabelsEntry
-	nil,                               // 25: telegate.proxy_registry.v1.ImportProxiesRequest.LabelsEntry
-	nil,                               // 26: telegate.proxy_registry.v1.AssignProxyRequest.LabelsEntry
-	(*Proxy)(nil),                     // 27: telegate.proxy_registry.v1.Proxy
-	(ProxyState)(0),                   // 28: telegate.proxy_registry.v1.ProxyState
-	(*fieldmaskpb.FieldMask)(nil),     // 29: google.protobuf.FieldMask
-	(AssignmentPolicy)(0),             // 30: telegate.proxy_registry.v1.AssignmentPolicy
-	(*Assignment)(nil),                // 31: telegate.proxy_registry.v1.Assignment
-	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
+	(*HoldEgressRequest)(nil),         // 24: telegate.proxy_registry.v1.HoldEgressRequest
+	(*HoldEgressResponse)(nil),        // 25: telegate.proxy_registry.v1.HoldEgressResponse
+	(*AllowDirectRequest)(nil),        // 26: telegate.proxy_registry.v1.AllowDirectRequest
+	(*AllowDirectResponse)(nil),       // 27: telegate.proxy_registry.v1.AllowDirectResponse
+	nil,                               // 28: telegate.proxy_registry.v1.ListProxiesRequest.LabelsEntry
+	nil,                               // 29: telegate.proxy_registry.v1.ImportProxiesRequest.LabelsEntry
+	nil,                               // 30: telegate.proxy_registry.v1.AssignProxyRequest.LabelsEntry
+	(*Proxy)(nil),                     // 31: telegate.proxy_registry.v1.Proxy
+	(ProxyState)(0),                   // 32: telegate.proxy_registry.v1.ProxyState
+	(*fieldmaskpb.FieldMask)(nil),     // 33: google.protobuf.FieldMask
+	(AssignmentPolicy)(0),             // 34: telegate.proxy_registry.v1.AssignmentPolicy
+	(*Assignment)(nil),                // 35: telegate.proxy_registry.v1.Assignment
+	(AssignmentState)(0),              // 36: telegate.proxy_registry.v1.AssignmentState
+	(*timestamppb.Timestamp)(nil),     // 37: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 38: google.protobuf.Duration
 }
 var file_telegate_proxy_registry_v1_proxy_registry_service_proto_depIdxs = []int32{
-	27, // 0: telegate.proxy_registry.v1.CreateProxyRequest.proxy:type_name -> telegate.proxy_registry.v1.Proxy
-	27, // 1: telegate.proxy_registry.v1.CreateProxyResponse.proxy:type_name -> telegate.proxy_registry.v1.Proxy
-	27, // 2: telegate.proxy_registry.v1.GetProxyResponse.proxy:type_name -> telegate.proxy_registry.v1.Proxy
-	28, // 3: telegate.proxy_registry.v1.ListProxiesRequest.state:type_name -> telegate.proxy_registry.v1.ProxyState
-	24, // 4: telegate.proxy_registry.v1.ListProxiesRequest.labels:type_name -> telegate.proxy_registry.v1.ListProxiesRequest.LabelsEntry
-	27, // 5: telegate.proxy_registry.v1.ListProxiesResponse.proxies:type_name -> telegate.proxy_registry.v1.Proxy
-	27, // 6: telegate.proxy_registry.v1.UpdateProxyRequest.proxy:type_name -> telegate.proxy_registry.v1.Proxy
-	29, // 7: telegate.proxy_registry.v1.UpdateProxyRequest.update_mask:type_name -> google.protobuf.FieldMask
-	27, // 8: telegate.proxy_registry.v1.UpdateProxyResponse.proxy:type_name -> telegate.proxy_registry.v1.Proxy
-	25, // 9: telegate.proxy_registry.v1.ImportProxiesRequest.labels:type_name -> telegate.proxy_registry.v1.ImportProxiesRequest.LabelsEntry
-	27, // 10: telegate.proxy_registry.v1.ImportProxiesResponse.proxies:type_name -> telegate.proxy_registry.v1.Proxy
-	11, // 11: telegate.proxy_registry.v1.ImportProxiesResponse.faults:type_name -> telegate.proxy_registry.v1.ImportFault
-	27, // 12: telegate.proxy_registry.v1.CheckProxyResponse.proxy:type_name -> telegate.proxy_registry.v1.Proxy
-	30, // 13: telegate.proxy_registry.v1.AssignProxyRequest.policy:type_name -> telegate.proxy_registry.v1.AssignmentPolicy
-	26, // 14: telegate.proxy_registry.v1.AssignProxyRequest.labels:type_name -> telegate.proxy_registry.v1.AssignProxyRequest.LabelsEntry
-	31, // 15: telegate.proxy_registry.v1.AssignProxyResponse.assignment:type_name -> telegate.proxy_registry.v1.Assignment
-	31, // 16: telegate.proxy_registry.v1.ListAssignmentsResponse.assignments:type_name -> telegate.proxy_registry.v1.Assignment
-	27, // 17: telegate.proxy_registry.v1.ResolveEgressResponse.proxy:type_name -> telegate.proxy_registry.v1.Proxy
+	31, // 0: telegate.proxy_registry.v1.CreateProxyRequest.proxy:type_name -> telegate.proxy_registry.v1.Proxy
+	31, // 1: telegate.proxy_registry.v1.CreateProxyResponse.proxy:type_name -> telegate.proxy_registry.v1.Proxy
+	31, // 2: telegate.proxy_registry.v1.GetProxyResponse.proxy:type_name -> telegate.proxy_registry.v1.Proxy
+	32, // 3: telegate.proxy_registry.v1.ListProxiesRequest.state:type_name -> telegate.proxy_registry.v1.ProxyState
+	28, // 4: telegate.proxy_registry.v1.ListProxiesRequest.labels:type_name -> telegate.proxy_registry.v1.ListProxiesRequest.LabelsEntry
+	31, // 5: telegate.proxy_registry.v1.ListProxiesResponse.proxies:type_name -> telegate.proxy_registry.v1.Proxy
+	31, // 6: telegate.proxy_registry.v1.UpdateProxyRequest.proxy:type_name -> telegate.proxy_registry.v1.Proxy
+	33, // 7: telegate.proxy_registry.v1.UpdateProxyRequest.update_mask:type_name -> google.protobuf.FieldMask
+	31, // 8: telegate.proxy_registry.v1.UpdateProxyResponse.proxy:type_name -> telegate.proxy_registry.v1.Proxy
+	29, // 9: telegate.proxy_registry.v1.ImportProxiesRequest.labels:type_name -> telegate.proxy_registry.v1.ImportProxiesRequest.LabelsEntry
+	11, // 10: telegate.proxy_registry.v1.ImportProxiesResponse.faults:type_name -> telegate.proxy_registry.v1.ImportFault
+	31, // 11: telegate.proxy_registry.v1.CheckProxyResponse.proxy:type_name -> telegate.proxy_registry.v1.Proxy
+	34, // 12: telegate.proxy_registry.v1.AssignProxyRequest.policy:type_name -> telegate.proxy_registry.v1.AssignmentPolicy
+	30, // 13: telegate.proxy_registry.v1.AssignProxyRequest.labels:type_name -> telegate.proxy_registry.v1.AssignProxyRequest.LabelsEntry
+	35, // 14: telegate.proxy_registry.v1.AssignProxyResponse.assignment:type_name -> telegate.proxy_registry.v1.Assignment
+	36, // 15: telegate.proxy_registry.v1.ListAssignmentsRequest.state:type_name -> telegate.proxy_registry.v1.AssignmentState
+	35, // 16: telegate.proxy_registry.v1.ListAssignmentsResponse.assignments:type_name -> telegate.proxy_registry.v1.Assignment
+	31, // 17: telegate.proxy_registry.v1.ResolveEgressResponse.proxy:type_name -> telegate.proxy_registry.v1.Proxy
 	22, // 18: telegate.proxy_registry.v1.ResolveEgressResponse.direct:type_name -> telegate.proxy_registry.v1.DirectEgress
-	32, // 19: telegate.proxy_registry.v1.ResolveEgressResponse.expire_time:type_name -> google.protobuf.Timestamp
-	0,  // 20: telegate.proxy_registry.v1.ProxyRegistryService.CreateProxy:input_type -> telegate.proxy_registry.v1.CreateProxyRequest
-	2,  // 21: telegate.proxy_registry.v1.ProxyRegistryService.GetProxy:input_type -> telegate.proxy_registry.v1.GetProxyRequest
-	4,  // 22: telegate.proxy_registry.v1.ProxyRegistryService.ListProxies:input_type -> telegate.proxy_registry.v1.ListProxiesRequest
-	6,  // 23: telegate.proxy_registry.v1.ProxyRegistryService.UpdateProxy:input_type -> telegate.proxy_registry.v1.UpdateProxyRequest
-	8,  // 24: telegate.proxy_registry.v1.ProxyRegistryService.DeleteProxy:input_type -> telegate.proxy_registry.v1.DeleteProxyRequest
-	10, // 25: telegate.proxy_registry.v1.ProxyRegistryService.ImportProxies:input_type -> telegate.proxy_registry.v1.ImportProxiesRequest
-	13, // 26: telegate.proxy_registry.v1.ProxyRegistryService.CheckProxy:input_type -> telegate.proxy_registry.v1.CheckProxyRequest
-	15, // 27: telegate.proxy_registry.v1.ProxyRegistryService.AssignProxy:input_type -> telegate.proxy_registry.v1.AssignProxyRequest
-	17, // 28: telegate.proxy_registry.v1.ProxyRegistryService.ReleaseAssignment:input_type -> telegate.proxy_registry.v1.ReleaseAssignmentRequest
-	19, // 29: telegate.proxy_registry.v1.ProxyRegistryService.ListAssignments:input_type -> telegate.proxy_registry.v1.ListAssignmentsRequest
-	21, // 30: telegate.proxy_registry.v1.ProxyRegistryService.ResolveEgress:input_type -> telegate.proxy_registry.v1.ResolveEgressRequest
-	1,  // 31: telegate.proxy_registry.v1.ProxyRegistryService.CreateProxy:output_type -> telegate.proxy_registry.v1.CreateProxyResponse
-	3,  // 32: telegate.proxy_registry.v1.ProxyRegistryService.GetProxy:output_type -> telegate.proxy_registry.v1.GetProxyResponse
-	5,  // 33: telegate.proxy_registry.v1.ProxyRegistryService.ListProxies:output_type -> telegate.proxy_registry.v1.ListProxiesResponse
-	7,  // 34: telegate.proxy_registry.v1.ProxyRegistryService.UpdateProxy:output_type -> telegate.proxy_registry.v1.UpdateProxyResponse
-	9,  // 35: telegate.proxy_registry.v1.ProxyRegistryService.DeleteProxy:output_type -> telegate.proxy_registry.v1.DeleteProxyResponse
-	12, // 36: telegate.proxy_registry.v1.ProxyRegistryService.ImportProxies:output_type -> telegate.proxy_registry.v1.ImportProxiesResponse
-	14, // 37: telegate.proxy_registry.v1.ProxyRegistryService.CheckProxy:output_type -> telegate.proxy_registry.v1.CheckProxyResponse
-	16, // 38: telegate.proxy_registry.v1.ProxyRegistryService.AssignProxy:output_type -> telegate.proxy_registry.v1.AssignProxyResponse
-	18, // 39: telegate.proxy_registry.v1.ProxyRegistryService.ReleaseAssignment:output_type -> telegate.proxy_registry.v1.ReleaseAssignmentResponse
-	20, // 40: telegate.proxy_registry.v1.ProxyRegistryService.ListAssignments:output_type -> telegate.proxy_registry.v1.ListAssignmentsResponse
-	23, // 41: telegate.proxy_registry.v1.ProxyRegistryService.ResolveEgress:output_type -> telegate.proxy_registry.v1.ResolveEgressResponse
-	31, // [31:42] is the sub-list for method output_type
-	20, // [20:31] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	37, // 19: telegate.proxy_registry.v1.ResolveEgressResponse.expire_time:type_name -> google.protobuf.Timestamp
+	38, // 20: telegate.proxy_registry.v1.ResolveEgressResponse.hold_ttl:type_name -> google.protobuf.Duration
+	38, // 21: telegate.proxy_registry.v1.HoldEgressResponse.hold_ttl:type_name -> google.protobuf.Duration
+	0,  // 22: telegate.proxy_registry.v1.ProxyRegistryService.CreateProxy:input_type -> telegate.proxy_registry.v1.CreateProxyRequest
+	2,  // 23: telegate.proxy_registry.v1.ProxyRegistryService.GetProxy:input_type -> telegate.proxy_registry.v1.GetProxyRequest
+	4,  // 24: telegate.proxy_registry.v1.ProxyRegistryService.ListProxies:input_type -> telegate.proxy_registry.v1.ListProxiesRequest
+	6,  // 25: telegate.proxy_registry.v1.ProxyRegistryService.UpdateProxy:input_type -> telegate.proxy_registry.v1.UpdateProxyRequest
+	8,  // 26: telegate.proxy_registry.v1.ProxyRegistryService.DeleteProxy:input_type -> telegate.proxy_registry.v1.DeleteProxyRequest
+	10, // 27: telegate.proxy_registry.v1.ProxyRegistryService.ImportProxies:input_type -> telegate.proxy_registry.v1.ImportProxiesRequest
+	13, // 28: telegate.proxy_registry.v1.ProxyRegistryService.CheckProxy:input_type -> telegate.proxy_registry.v1.CheckProxyRequest
+	15, // 29: telegate.proxy_registry.v1.ProxyRegistryService.AssignProxy:input_type -> telegate.proxy_registry.v1.AssignProxyRequest
+	17, // 30: telegate.proxy_registry.v1.ProxyRegistryService.ReleaseAssignment:input_type -> telegate.proxy_registry.v1.ReleaseAssignmentRequest
+	19, // 31: telegate.proxy_registry.v1.ProxyRegistryService.ListAssignments:input_type -> telegate.proxy_registry.v1.ListAssignmentsRequest
+	21, // 32: telegate.proxy_registry.v1.ProxyRegistryService.ResolveEgress:input_type -> telegate.proxy_registry.v1.ResolveEgressRequest
+	24, // 33: telegate.proxy_registry.v1.ProxyRegistryService.HoldEgress:input_type -> telegate.proxy_registry.v1.HoldEgressRequest
+	26, // 34: telegate.proxy_registry.v1.ProxyRegistryService.AllowDirect:input_type -> telegate.proxy_registry.v1.AllowDirectRequest
+	1,  // 35: telegate.proxy_registry.v1.ProxyRegistryService.CreateProxy:output_type -> telegate.proxy_registry.v1.CreateProxyResponse
+	3,  // 36: telegate.proxy_registry.v1.ProxyRegistryService.GetProxy:output_type -> telegate.proxy_registry.v1.GetProxyResponse
+	5,  // 37: telegate.proxy_registry.v1.ProxyRegistryService.ListProxies:output_type -> telegate.proxy_registry.v1.ListProxiesResponse
+	7,  // 38: telegate.proxy_registry.v1.ProxyRegistryService.UpdateProxy:output_type -> telegate.proxy_registry.v1.UpdateProxyResponse
+	9,  // 39: telegate.proxy_registry.v1.ProxyRegistryService.DeleteProxy:output_type -> telegate.proxy_registry.v1.DeleteProxyResponse
+	12, // 40: telegate.proxy_registry.v1.ProxyRegistryService.ImportProxies:output_type -> telegate.proxy_registry.v1.ImportProxiesResponse
+	14, // 41: telegate.proxy_registry.v1.ProxyRegistryService.CheckProxy:output_type -> telegate.proxy_registry.v1.CheckProxyResponse
+	16, // 42: telegate.proxy_registry.v1.ProxyRegistryService.AssignProxy:output_type -> telegate.proxy_registry.v1.AssignProxyResponse
+	18, // 43: telegate.proxy_registry.v1.ProxyRegistryService.ReleaseAssignment:output_type -> telegate.proxy_registry.v1.ReleaseAssignmentResponse
+	20, // 44: telegate.proxy_registry.v1.ProxyRegistryService.ListAssignments:output_type -> telegate.proxy_registry.v1.ListAssignmentsResponse
+	23, // 45: telegate.proxy_registry.v1.ProxyRegistryService.ResolveEgress:output_type -> telegate.proxy_registry.v1.ResolveEgressResponse
+	25, // 46: telegate.proxy_registry.v1.ProxyRegistryService.HoldEgress:output_type -> telegate.proxy_registry.v1.HoldEgressResponse
+	27, // 47: telegate.proxy_registry.v1.ProxyRegistryService.AllowDirect:output_type -> telegate.proxy_registry.v1.AllowDirectResponse
+	35, // [35:48] is the sub-list for method output_type
+	22, // [22:35] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_telegate_proxy_registry_v1_proxy_registry_service_proto_init() }
@@ -1620,7 +1967,7 @@ func file_telegate_proxy_registry_v1_proxy_registry_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDesc), len(file_telegate_proxy_registry_v1_proxy_registry_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

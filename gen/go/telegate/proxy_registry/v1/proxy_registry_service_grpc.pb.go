@@ -4,8 +4,7 @@
 // - protoc             (unknown)
 // source: telegate/proxy_registry/v1/proxy_registry_service.proto
 
-// Keeps every account on its proxy. The messages of this file are settled when the service is built; until
-// then fields may be added, renamed and moved.
+// Keeps every account on its proxy.
 
 package proxy_registryv1
 
@@ -33,6 +32,8 @@ const (
 	ProxyRegistryService_ReleaseAssignment_FullMethodName = "/telegate.proxy_registry.v1.ProxyRegistryService/ReleaseAssignment"
 	ProxyRegistryService_ListAssignments_FullMethodName   = "/telegate.proxy_registry.v1.ProxyRegistryService/ListAssignments"
 	ProxyRegistryService_ResolveEgress_FullMethodName     = "/telegate.proxy_registry.v1.ProxyRegistryService/ResolveEgress"
+	ProxyRegistryService_HoldEgress_FullMethodName        = "/telegate.proxy_registry.v1.ProxyRegistryService/HoldEgress"
+	ProxyRegistryService_AllowDirect_FullMethodName       = "/telegate.proxy_registry.v1.ProxyRegistryService/AllowDirect"
 )
 
 // ProxyRegistryServiceClient is the client API for ProxyRegistryService service.
@@ -47,37 +48,55 @@ const (
 // CREDENTIALS_INVALID, SCOPE_MISSING, DEPENDENCY_UNAVAILABLE and DEADLINE_EXCEEDED.
 type ProxyRegistryServiceClient interface {
 	// Adds a proxy; it is looked at in the background. Scope `proxy:write`. Errors: ALREADY_EXISTS (host, port
-	// and user name are there), REQUEST_ID_REUSED.
+	// and user name are there), QUOTA_EXCEEDED (the tenant has as many as the deployment allows),
+	// REQUEST_ID_REUSED.
 	CreateProxy(ctx context.Context, in *CreateProxyRequest, opts ...grpc.CallOption) (*CreateProxyResponse, error)
 	// Returns a proxy, without its password. Scope `proxy:read`. Errors: NOT_FOUND.
 	GetProxy(ctx context.Context, in *GetProxyRequest, opts ...grpc.CallOption) (*GetProxyResponse, error)
 	// Lists proxies by rising time of creation. Scope `proxy:read`.
 	ListProxies(ctx context.Context, in *ListProxiesRequest, opts ...grpc.CallOption) (*ListProxiesResponse, error)
 	// Changes the fields named by the mask, all or none. Scope `proxy:write`. Sockets that are open through it
-	// stay. Errors: NOT_FOUND, ETAG_MISMATCH, ALREADY_EXISTS.
+	// stay. A change of host, port, user name or password makes it unchecked until the next look at it.
+	// Errors: NOT_FOUND, ETAG_MISMATCH, ALREADY_EXISTS.
 	UpdateProxy(ctx context.Context, in *UpdateProxyRequest, opts ...grpc.CallOption) (*UpdateProxyResponse, error)
-	// Deletes a proxy. Scope `proxy:write`. Its accounts get another one by policy, or wait. Errors: NOT_FOUND,
-	// SESSION_LEASED (a live socket uses it, unless `force`).
+	// Deletes a proxy. Scope `proxy:write`. Its accounts get another one, each by its own policy, labels and
+	// country, or wait when there is no room. Errors: NOT_FOUND, SESSION_LEASED (a live socket uses it, unless
+	// `force`).
 	DeleteProxy(ctx context.Context, in *DeleteProxyRequest, opts ...grpc.CallOption) (*DeleteProxyResponse, error)
 	// Adds the proxies of a list, a line each. Scope `proxy:write`. Lines at fault are reported by number and
-	// the others are added; what is there already is counted, not changed. Errors: REQUEST_ID_REUSED.
+	// the others are added; what is there already, or comes twice in the list, is counted, not changed. Errors:
+	// QUOTA_EXCEEDED (with these the tenant would have more than the deployment allows; none is added),
+	// REQUEST_ID_REUSED.
 	ImportProxies(ctx context.Context, in *ImportProxiesRequest, opts ...grpc.CallOption) (*ImportProxiesResponse, error)
 	// Connects through a proxy to a data centre of Telegram, now, and records what it found. Scope
-	// `proxy:write`. A proxy that does not work is an answer, not an error. Errors: NOT_FOUND.
+	// `proxy:write`. A proxy that does not work is an answer, not an error. Calls for one proxy at the same time
+	// share one look. Errors: NOT_FOUND, QUOTA_EXCEEDED (too many checks run on this replica; RetryInfo).
 	CheckProxy(ctx context.Context, in *CheckProxyRequest, opts ...grpc.CallOption) (*CheckProxyResponse, error)
 	// Assigns an account to a proxy: the one named, or one by policy. Scope `proxy:write`. Idempotent: an
-	// account that has the one asked for keeps it. Errors: NOT_FOUND, QUOTA_EXCEEDED (no room on it, or
-	// anywhere), SESSION_LEASED (its session has a live socket through another one).
+	// account that has the one asked for, or one that fits what is asked for, keeps it. A proxy that is down is
+	// assigned only by name. Errors: NOT_FOUND (the proxy), QUOTA_EXCEEDED (no room on it, or on none that fits),
+	// SESSION_LEASED (its session has a live socket through another way), REQUEST_ID_REUSED.
 	AssignProxy(ctx context.Context, in *AssignProxyRequest, opts ...grpc.CallOption) (*AssignProxyResponse, error)
-	// Takes an account off its proxy. Scope `proxy:write`. Idempotent. Errors: SESSION_LEASED (its session has a
-	// live socket).
+	// Takes an account off its proxy, and forgets its policy. Scope `proxy:write`. Idempotent. Errors:
+	// SESSION_LEASED (its session has a live socket). When it connects next it is a new account: it gets a proxy
+	// by the deployment's policy.
 	ReleaseAssignment(ctx context.Context, in *ReleaseAssignmentRequest, opts ...grpc.CallOption) (*ReleaseAssignmentResponse, error)
-	// Lists assignments by account. Scope `proxy:read`.
+	// Lists assignments in the order in which the accounts first came. Scope `proxy:read`.
 	ListAssignments(ctx context.Context, in *ListAssignmentsRequest, opts ...grpc.CallOption) (*ListAssignmentsResponse, error)
 	// Says how an account's session is to be dialled: through which proxy, with its password, or directly.
-	// Scope `mesh`. Assigns a proxy when the account has none and policy gives one. Errors: NOT_FOUND,
-	// NO_EGRESS.
+	// Scope `mesh`. Assigns a proxy when the account has none and policy gives one; with a proxy that is down it
+	// waits or gets another, as the deployment says. Errors: NOT_FOUND (the proxy), NO_EGRESS.
+	//
+	// Ask before each connection. The answer holds the assignment in place for `hold_ttl`, and HoldEgress for as
+	// long as the socket lives: nobody can move the account meanwhile. While it is held, every answer for the
+	// account is the same.
 	ResolveEgress(ctx context.Context, in *ResolveEgressRequest, opts ...grpc.CallOption) (*ResolveEgressResponse, error)
+	// Keeps the assignments of a process's live sockets in place, and lets go of those that are closed. Scope
+	// `mesh`. One call for all of a process's sockets, of any tenants, each third of `hold_ttl`. Idempotent.
+	HoldEgress(ctx context.Context, in *HoldEgressRequest, opts ...grpc.CallOption) (*HoldEgressResponse, error)
+	// Notes what the account's owner said about direct connections (Account.allow_direct of account_auth).
+	// Scope `mesh`. Takes effect at its next connection. Idempotent.
+	AllowDirect(ctx context.Context, in *AllowDirectRequest, opts ...grpc.CallOption) (*AllowDirectResponse, error)
 }
 
 type proxyRegistryServiceClient struct {
@@ -198,6 +217,26 @@ func (c *proxyRegistryServiceClient) ResolveEgress(ctx context.Context, in *Reso
 	return out, nil
 }
 
+func (c *proxyRegistryServiceClient) HoldEgress(ctx context.Context, in *HoldEgressRequest, opts ...grpc.CallOption) (*HoldEgressResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HoldEgressResponse)
+	err := c.cc.Invoke(ctx, ProxyRegistryService_HoldEgress_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *proxyRegistryServiceClient) AllowDirect(ctx context.Context, in *AllowDirectRequest, opts ...grpc.CallOption) (*AllowDirectResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AllowDirectResponse)
+	err := c.cc.Invoke(ctx, ProxyRegistryService_AllowDirect_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ProxyRegistryServiceServer is the server API for ProxyRegistryService service.
 // All implementations must embed UnimplementedProxyRegistryServiceServer
 // for forward compatibility.
@@ -210,37 +249,55 @@ func (c *proxyRegistryServiceClient) ResolveEgress(ctx context.Context, in *Reso
 // CREDENTIALS_INVALID, SCOPE_MISSING, DEPENDENCY_UNAVAILABLE and DEADLINE_EXCEEDED.
 type ProxyRegistryServiceServer interface {
 	// Adds a proxy; it is looked at in the background. Scope `proxy:write`. Errors: ALREADY_EXISTS (host, port
-	// and user name are there), REQUEST_ID_REUSED.
+	// and user name are there), QUOTA_EXCEEDED (the tenant has as many as the deployment allows),
+	// REQUEST_ID_REUSED.
 	CreateProxy(context.Context, *CreateProxyRequest) (*CreateProxyResponse, error)
 	// Returns a proxy, without its password. Scope `proxy:read`. Errors: NOT_FOUND.
 	GetProxy(context.Context, *GetProxyRequest) (*GetProxyResponse, error)
 	// Lists proxies by rising time of creation. Scope `proxy:read`.
 	ListProxies(context.Context, *ListProxiesRequest) (*ListProxiesResponse, error)
 	// Changes the fields named by the mask, all or none. Scope `proxy:write`. Sockets that are open through it
-	// stay. Errors: NOT_FOUND, ETAG_MISMATCH, ALREADY_EXISTS.
+	// stay. A change of host, port, user name or password makes it unchecked until the next look at it.
+	// Errors: NOT_FOUND, ETAG_MISMATCH, ALREADY_EXISTS.
 	UpdateProxy(context.Context, *UpdateProxyRequest) (*UpdateProxyResponse, error)
-	// Deletes a proxy. Scope `proxy:write`. Its accounts get another one by policy, or wait. Errors: NOT_FOUND,
-	// SESSION_LEASED (a live socket uses it, unless `force`).
+	// Deletes a proxy. Scope `proxy:write`. Its accounts get another one, each by its own policy, labels and
+	// country, or wait when there is no room. Errors: NOT_FOUND, SESSION_LEASED (a live socket uses it, unless
+	// `force`).
 	DeleteProxy(context.Context, *DeleteProxyRequest) (*DeleteProxyResponse, error)
 	// Adds the proxies of a list, a line each. Scope `proxy:write`. Lines at fault are reported by number and
-	// the others are added; what is there already is counted, not changed. Errors: REQUEST_ID_REUSED.
+	// the others are added; what is there already, or comes twice in the list, is counted, not changed. Errors:
+	// QUOTA_EXCEEDED (with these the tenant would have more than the deployment allows; none is added),
+	// REQUEST_ID_REUSED.
 	ImportProxies(context.Context, *ImportProxiesRequest) (*ImportProxiesResponse, error)
 	// Connects through a proxy to a data centre of Telegram, now, and records what it found. Scope
-	// `proxy:write`. A proxy that does not work is an answer, not an error. Errors: NOT_FOUND.
+	// `proxy:write`. A proxy that does not work is an answer, not an error. Calls for one proxy at the same time
+	// share one look. Errors: NOT_FOUND, QUOTA_EXCEEDED (too many checks run on this replica; RetryInfo).
 	CheckProxy(context.Context, *CheckProxyRequest) (*CheckProxyResponse, error)
 	// Assigns an account to a proxy: the one named, or one by policy. Scope `proxy:write`. Idempotent: an
-	// account that has the one asked for keeps it. Errors: NOT_FOUND, QUOTA_EXCEEDED (no room on it, or
-	// anywhere), SESSION_LEASED (its session has a live socket through another one).
+	// account that has the one asked for, or one that fits what is asked for, keeps it. A proxy that is down is
+	// assigned only by name. Errors: NOT_FOUND (the proxy), QUOTA_EXCEEDED (no room on it, or on none that fits),
+	// SESSION_LEASED (its session has a live socket through another way), REQUEST_ID_REUSED.
 	AssignProxy(context.Context, *AssignProxyRequest) (*AssignProxyResponse, error)
-	// Takes an account off its proxy. Scope `proxy:write`. Idempotent. Errors: SESSION_LEASED (its session has a
-	// live socket).
+	// Takes an account off its proxy, and forgets its policy. Scope `proxy:write`. Idempotent. Errors:
+	// SESSION_LEASED (its session has a live socket). When it connects next it is a new account: it gets a proxy
+	// by the deployment's policy.
 	ReleaseAssignment(context.Context, *ReleaseAssignmentRequest) (*ReleaseAssignmentResponse, error)
-	// Lists assignments by account. Scope `proxy:read`.
+	// Lists assignments in the order in which the accounts first came. Scope `proxy:read`.
 	ListAssignments(context.Context, *ListAssignmentsRequest) (*ListAssignmentsResponse, error)
 	// Says how an account's session is to be dialled: through which proxy, with its password, or directly.
-	// Scope `mesh`. Assigns a proxy when the account has none and policy gives one. Errors: NOT_FOUND,
-	// NO_EGRESS.
+	// Scope `mesh`. Assigns a proxy when the account has none and policy gives one; with a proxy that is down it
+	// waits or gets another, as the deployment says. Errors: NOT_FOUND (the proxy), NO_EGRESS.
+	//
+	// Ask before each connection. The answer holds the assignment in place for `hold_ttl`, and HoldEgress for as
+	// long as the socket lives: nobody can move the account meanwhile. While it is held, every answer for the
+	// account is the same.
 	ResolveEgress(context.Context, *ResolveEgressRequest) (*ResolveEgressResponse, error)
+	// Keeps the assignments of a process's live sockets in place, and lets go of those that are closed. Scope
+	// `mesh`. One call for all of a process's sockets, of any tenants, each third of `hold_ttl`. Idempotent.
+	HoldEgress(context.Context, *HoldEgressRequest) (*HoldEgressResponse, error)
+	// Notes what the account's owner said about direct connections (Account.allow_direct of account_auth).
+	// Scope `mesh`. Takes effect at its next connection. Idempotent.
+	AllowDirect(context.Context, *AllowDirectRequest) (*AllowDirectResponse, error)
 	mustEmbedUnimplementedProxyRegistryServiceServer()
 }
 
@@ -283,6 +340,12 @@ func (UnimplementedProxyRegistryServiceServer) ListAssignments(context.Context, 
 }
 func (UnimplementedProxyRegistryServiceServer) ResolveEgress(context.Context, *ResolveEgressRequest) (*ResolveEgressResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResolveEgress not implemented")
+}
+func (UnimplementedProxyRegistryServiceServer) HoldEgress(context.Context, *HoldEgressRequest) (*HoldEgressResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method HoldEgress not implemented")
+}
+func (UnimplementedProxyRegistryServiceServer) AllowDirect(context.Context, *AllowDirectRequest) (*AllowDirectResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AllowDirect not implemented")
 }
 func (UnimplementedProxyRegistryServiceServer) mustEmbedUnimplementedProxyRegistryServiceServer() {}
 func (UnimplementedProxyRegistryServiceServer) testEmbeddedByValue()                              {}
@@ -503,6 +566,42 @@ func _ProxyRegistryService_ResolveEgress_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProxyRegistryService_HoldEgress_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HoldEgressRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProxyRegistryServiceServer).HoldEgress(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProxyRegistryService_HoldEgress_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProxyRegistryServiceServer).HoldEgress(ctx, req.(*HoldEgressRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProxyRegistryService_AllowDirect_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AllowDirectRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProxyRegistryServiceServer).AllowDirect(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProxyRegistryService_AllowDirect_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProxyRegistryServiceServer).AllowDirect(ctx, req.(*AllowDirectRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ProxyRegistryService_ServiceDesc is the grpc.ServiceDesc for ProxyRegistryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -553,6 +652,14 @@ var ProxyRegistryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResolveEgress",
 			Handler:    _ProxyRegistryService_ResolveEgress_Handler,
+		},
+		{
+			MethodName: "HoldEgress",
+			Handler:    _ProxyRegistryService_HoldEgress_Handler,
+		},
+		{
+			MethodName: "AllowDirect",
+			Handler:    _ProxyRegistryService_AllowDirect_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

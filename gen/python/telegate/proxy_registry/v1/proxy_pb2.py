@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&telegate/proxy_registry/v1/proxy.proto\x12\x1atelegate.proxy_registry.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x04\n\x05Proxy\x12\x10\n\x08proxy_id\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\x05\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x10\n\x08password\x18\x05 \x01(\t\x12\x0c\n\x04name\x18\x06 \x01(\t\x12=\n\x06labels\x18\x07 \x03(\x0b\x32-.telegate.proxy_registry.v1.Proxy.LabelsEntry\x12\x0f\n\x07\x63ountry\x18\x08 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\t \x01(\x05\x12\x16\n\x0e\x61ssigned_count\x18\n \x01(\x05\x12\x35\n\x05state\x18\x0b \x01(\x0e\x32&.telegate.proxy_registry.v1.ProxyState\x12\x14\n\x0cstate_reason\x18\x0c \x01(\t\x12*\n\x07latency\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x65xit_address\x18\x0e \x01(\t\x12.\n\ncheck_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x11 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb5\x01\n\nAssignment\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x03\x12\x10\n\x08proxy_id\x18\x03 \x01(\t\x12<\n\x06policy\x18\x04 \x01(\x0e\x32,.telegate.proxy_registry.v1.AssignmentPolicy\x12/\n\x0b\x61ssign_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x84\x01\n\nProxyState\x12\x1b\n\x17PROXY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15PROXY_STATE_UNCHECKED\x10\x01\x12\x12\n\x0ePROXY_STATE_UP\x10\x02\x12\x14\n\x10PROXY_STATE_SLOW\x10\x03\x12\x14\n\x10PROXY_STATE_DOWN\x10\x04*\xb6\x01\n\x10\x41ssignmentPolicy\x12!\n\x1d\x41SSIGNMENT_POLICY_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41SSIGNMENT_POLICY_STICKY\x10\x01\x12\x1c\n\x18\x41SSIGNMENT_POLICY_RANDOM\x10\x02\x12!\n\x1d\x41SSIGNMENT_POLICY_ROUND_ROBIN\x10\x03\x12 \n\x1c\x41SSIGNMENT_POLICY_LEAST_USED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&telegate/proxy_registry/v1/proxy.proto\x12\x1atelegate.proxy_registry.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x04\n\x05Proxy\x12\x10\n\x08proxy_id\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\x05\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x10\n\x08password\x18\x05 \x01(\t\x12\x0c\n\x04name\x18\x06 \x01(\t\x12=\n\x06labels\x18\x07 \x03(\x0b\x32-.telegate.proxy_registry.v1.Proxy.LabelsEntry\x12\x0f\n\x07\x63ountry\x18\x08 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\t \x01(\x05\x12\x16\n\x0e\x61ssigned_count\x18\n \x01(\x05\x12\x35\n\x05state\x18\x0b \x01(\x0e\x32&.telegate.proxy_registry.v1.ProxyState\x12\x14\n\x0cstate_reason\x18\x0c \x01(\t\x12*\n\x07latency\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x65xit_address\x18\x0e \x01(\t\x12.\n\ncheck_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x11 \x01(\t\x12\x16\n\x0epinned_address\x18\x12 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9b\x03\n\nAssignment\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x03\x12\x10\n\x08proxy_id\x18\x03 \x01(\t\x12<\n\x06policy\x18\x04 \x01(\x0e\x32,.telegate.proxy_registry.v1.AssignmentPolicy\x12/\n\x0b\x61ssign_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\x05state\x18\x06 \x01(\x0e\x32+.telegate.proxy_registry.v1.AssignmentState\x12\x42\n\x06labels\x18\x07 \x03(\x0b\x32\x32.telegate.proxy_registry.v1.Assignment.LabelsEntry\x12\x0f\n\x07\x63ountry\x18\x08 \x01(\t\x12\x0e\n\x06in_use\x18\t \x01(\x08\x12\x14\n\x0c\x61llow_direct\x18\n \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\x84\x01\n\nProxyState\x12\x1b\n\x17PROXY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15PROXY_STATE_UNCHECKED\x10\x01\x12\x12\n\x0ePROXY_STATE_UP\x10\x02\x12\x14\n\x10PROXY_STATE_SLOW\x10\x03\x12\x14\n\x10PROXY_STATE_DOWN\x10\x04*\xb6\x01\n\x10\x41ssignmentPolicy\x12!\n\x1d\x41SSIGNMENT_POLICY_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41SSIGNMENT_POLICY_STICKY\x10\x01\x12\x1c\n\x18\x41SSIGNMENT_POLICY_RANDOM\x10\x02\x12!\n\x1d\x41SSIGNMENT_POLICY_ROUND_ROBIN\x10\x03\x12 \n\x1c\x41SSIGNMENT_POLICY_LEAST_USED\x10\x04*\x8d\x01\n\x0f\x41ssignmentState\x12 \n\x1c\x41SSIGNMENT_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x41SSIGNMENT_STATE_ASSIGNED\x10\x01\x12\x1c\n\x18\x41SSIGNMENT_STATE_WAITING\x10\x02\x12\x1b\n\x17\x41SSIGNMENT_STATE_DIRECT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,14 +35,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROXY_LABELSENTRY']._loaded_options = None
   _globals['_PROXY_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_PROXYSTATE']._serialized_start=849
-  _globals['_PROXYSTATE']._serialized_end=981
-  _globals['_ASSIGNMENTPOLICY']._serialized_start=984
-  _globals['_ASSIGNMENTPOLICY']._serialized_end=1166
+  _globals['_ASSIGNMENT_LABELSENTRY']._loaded_options = None
+  _globals['_ASSIGNMENT_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_PROXYSTATE']._serialized_start=1103
+  _globals['_PROXYSTATE']._serialized_end=1235
+  _globals['_ASSIGNMENTPOLICY']._serialized_start=1238
+  _globals['_ASSIGNMENTPOLICY']._serialized_end=1420
+  _globals['_ASSIGNMENTSTATE']._serialized_start=1423
+  _globals['_ASSIGNMENTSTATE']._serialized_end=1564
   _globals['_PROXY']._serialized_start=136
-  _globals['_PROXY']._serialized_end=662
-  _globals['_PROXY_LABELSENTRY']._serialized_start=617
-  _globals['_PROXY_LABELSENTRY']._serialized_end=662
-  _globals['_ASSIGNMENT']._serialized_start=665
-  _globals['_ASSIGNMENT']._serialized_end=846
+  _globals['_PROXY']._serialized_end=686
+  _globals['_PROXY_LABELSENTRY']._serialized_start=641
+  _globals['_PROXY_LABELSENTRY']._serialized_end=686
+  _globals['_ASSIGNMENT']._serialized_start=689
+  _globals['_ASSIGNMENT']._serialized_end=1100
+  _globals['_ASSIGNMENT_LABELSENTRY']._serialized_start=641
+  _globals['_ASSIGNMENT_LABELSENTRY']._serialized_end=686
 # @@protoc_insertion_point(module_scope)

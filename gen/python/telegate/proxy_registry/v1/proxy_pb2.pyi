@@ -26,6 +26,13 @@ class AssignmentPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ASSIGNMENT_POLICY_RANDOM: _ClassVar[AssignmentPolicy]
     ASSIGNMENT_POLICY_ROUND_ROBIN: _ClassVar[AssignmentPolicy]
     ASSIGNMENT_POLICY_LEAST_USED: _ClassVar[AssignmentPolicy]
+
+class AssignmentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ASSIGNMENT_STATE_UNSPECIFIED: _ClassVar[AssignmentState]
+    ASSIGNMENT_STATE_ASSIGNED: _ClassVar[AssignmentState]
+    ASSIGNMENT_STATE_WAITING: _ClassVar[AssignmentState]
+    ASSIGNMENT_STATE_DIRECT: _ClassVar[AssignmentState]
 PROXY_STATE_UNSPECIFIED: ProxyState
 PROXY_STATE_UNCHECKED: ProxyState
 PROXY_STATE_UP: ProxyState
@@ -36,9 +43,13 @@ ASSIGNMENT_POLICY_STICKY: AssignmentPolicy
 ASSIGNMENT_POLICY_RANDOM: AssignmentPolicy
 ASSIGNMENT_POLICY_ROUND_ROBIN: AssignmentPolicy
 ASSIGNMENT_POLICY_LEAST_USED: AssignmentPolicy
+ASSIGNMENT_STATE_UNSPECIFIED: AssignmentState
+ASSIGNMENT_STATE_ASSIGNED: AssignmentState
+ASSIGNMENT_STATE_WAITING: AssignmentState
+ASSIGNMENT_STATE_DIRECT: AssignmentState
 
 class Proxy(_message.Message):
-    __slots__ = ("proxy_id", "host", "port", "username", "password", "name", "labels", "country", "capacity", "assigned_count", "state", "state_reason", "latency", "exit_address", "check_time", "create_time", "etag")
+    __slots__ = ("proxy_id", "host", "port", "username", "password", "name", "labels", "country", "capacity", "assigned_count", "state", "state_reason", "latency", "exit_address", "check_time", "create_time", "etag", "pinned_address")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +74,7 @@ class Proxy(_message.Message):
     CHECK_TIME_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    PINNED_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     proxy_id: str
     host: str
     port: int
@@ -80,18 +92,36 @@ class Proxy(_message.Message):
     check_time: _timestamp_pb2.Timestamp
     create_time: _timestamp_pb2.Timestamp
     etag: str
-    def __init__(self, proxy_id: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., username: _Optional[str] = ..., password: _Optional[str] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., country: _Optional[str] = ..., capacity: _Optional[int] = ..., assigned_count: _Optional[int] = ..., state: _Optional[_Union[ProxyState, str]] = ..., state_reason: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., exit_address: _Optional[str] = ..., check_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+    pinned_address: str
+    def __init__(self, proxy_id: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., username: _Optional[str] = ..., password: _Optional[str] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., country: _Optional[str] = ..., capacity: _Optional[int] = ..., assigned_count: _Optional[int] = ..., state: _Optional[_Union[ProxyState, str]] = ..., state_reason: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., exit_address: _Optional[str] = ..., check_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., pinned_address: _Optional[str] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("account_id", "session_id", "proxy_id", "policy", "assign_time")
+    __slots__ = ("account_id", "session_id", "proxy_id", "policy", "assign_time", "state", "labels", "country", "in_use", "allow_direct")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     PROXY_ID_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     ASSIGN_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    IN_USE_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_DIRECT_FIELD_NUMBER: _ClassVar[int]
     account_id: str
     session_id: int
     proxy_id: str
     policy: AssignmentPolicy
     assign_time: _timestamp_pb2.Timestamp
-    def __init__(self, account_id: _Optional[str] = ..., session_id: _Optional[int] = ..., proxy_id: _Optional[str] = ..., policy: _Optional[_Union[AssignmentPolicy, str]] = ..., assign_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    state: AssignmentState
+    labels: _containers.ScalarMap[str, str]
+    country: str
+    in_use: bool
+    allow_direct: bool
+    def __init__(self, account_id: _Optional[str] = ..., session_id: _Optional[int] = ..., proxy_id: _Optional[str] = ..., policy: _Optional[_Union[AssignmentPolicy, str]] = ..., assign_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[AssignmentState, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., country: _Optional[str] = ..., in_use: _Optional[bool] = ..., allow_direct: _Optional[bool] = ...) -> None: ...

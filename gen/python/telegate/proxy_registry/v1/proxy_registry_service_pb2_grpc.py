@@ -95,6 +95,16 @@ class ProxyRegistryServiceStub:
                 request_serializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.ResolveEgressRequest.SerializeToString,
                 response_deserializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.ResolveEgressResponse.FromString,
                 _registered_method=True)
+        self.HoldEgress = channel.unary_unary(
+                '/telegate.proxy_registry.v1.ProxyRegistryService/HoldEgress',
+                request_serializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.HoldEgressRequest.SerializeToString,
+                response_deserializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.HoldEgressResponse.FromString,
+                _registered_method=True)
+        self.AllowDirect = channel.unary_unary(
+                '/telegate.proxy_registry.v1.ProxyRegistryService/AllowDirect',
+                request_serializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.AllowDirectRequest.SerializeToString,
+                response_deserializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.AllowDirectResponse.FromString,
+                _registered_method=True)
 
 
 class ProxyRegistryServiceServicer:
@@ -108,7 +118,8 @@ class ProxyRegistryServiceServicer:
 
     def CreateProxy(self, request, context):
         """Adds a proxy; it is looked at in the background. Scope `proxy:write`. Errors: ALREADY_EXISTS (host, port
-        and user name are there), REQUEST_ID_REUSED.
+        and user name are there), QUOTA_EXCEEDED (the tenant has as many as the deployment allows),
+        REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,15 +141,17 @@ class ProxyRegistryServiceServicer:
 
     def UpdateProxy(self, request, context):
         """Changes the fields named by the mask, all or none. Scope `proxy:write`. Sockets that are open through it
-        stay. Errors: NOT_FOUND, ETAG_MISMATCH, ALREADY_EXISTS.
+        stay. A change of host, port, user name or password makes it unchecked until the next look at it.
+        Errors: NOT_FOUND, ETAG_MISMATCH, ALREADY_EXISTS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteProxy(self, request, context):
-        """Deletes a proxy. Scope `proxy:write`. Its accounts get another one by policy, or wait. Errors: NOT_FOUND,
-        SESSION_LEASED (a live socket uses it, unless `force`).
+        """Deletes a proxy. Scope `proxy:write`. Its accounts get another one, each by its own policy, labels and
+        country, or wait when there is no room. Errors: NOT_FOUND, SESSION_LEASED (a live socket uses it, unless
+        `force`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,7 +159,9 @@ class ProxyRegistryServiceServicer:
 
     def ImportProxies(self, request, context):
         """Adds the proxies of a list, a line each. Scope `proxy:write`. Lines at fault are reported by number and
-        the others are added; what is there already is counted, not changed. Errors: REQUEST_ID_REUSED.
+        the others are added; what is there already, or comes twice in the list, is counted, not changed. Errors:
+        QUOTA_EXCEEDED (with these the tenant would have more than the deployment allows; none is added),
+        REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,7 +169,8 @@ class ProxyRegistryServiceServicer:
 
     def CheckProxy(self, request, context):
         """Connects through a proxy to a data centre of Telegram, now, and records what it found. Scope
-        `proxy:write`. A proxy that does not work is an answer, not an error. Errors: NOT_FOUND.
+        `proxy:write`. A proxy that does not work is an answer, not an error. Calls for one proxy at the same time
+        share one look. Errors: NOT_FOUND, QUOTA_EXCEEDED (too many checks run on this replica; RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,23 +178,25 @@ class ProxyRegistryServiceServicer:
 
     def AssignProxy(self, request, context):
         """Assigns an account to a proxy: the one named, or one by policy. Scope `proxy:write`. Idempotent: an
-        account that has the one asked for keeps it. Errors: NOT_FOUND, QUOTA_EXCEEDED (no room on it, or
-        anywhere), SESSION_LEASED (its session has a live socket through another one).
+        account that has the one asked for, or one that fits what is asked for, keeps it. A proxy that is down is
+        assigned only by name. Errors: NOT_FOUND (the proxy), QUOTA_EXCEEDED (no room on it, or on none that fits),
+        SESSION_LEASED (its session has a live socket through another way), REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseAssignment(self, request, context):
-        """Takes an account off its proxy. Scope `proxy:write`. Idempotent. Errors: SESSION_LEASED (its session has a
-        live socket).
+        """Takes an account off its proxy, and forgets its policy. Scope `proxy:write`. Idempotent. Errors:
+        SESSION_LEASED (its session has a live socket). When it connects next it is a new account: it gets a proxy
+        by the deployment's policy.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAssignments(self, request, context):
-        """Lists assignments by account. Scope `proxy:read`.
+        """Lists assignments in the order in which the accounts first came. Scope `proxy:read`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,8 +204,28 @@ class ProxyRegistryServiceServicer:
 
     def ResolveEgress(self, request, context):
         """Says how an account's session is to be dialled: through which proxy, with its password, or directly.
-        Scope `mesh`. Assigns a proxy when the account has none and policy gives one. Errors: NOT_FOUND,
-        NO_EGRESS.
+        Scope `mesh`. Assigns a proxy when the account has none and policy gives one; with a proxy that is down it
+        waits or gets another, as the deployment says. Errors: NOT_FOUND (the proxy), NO_EGRESS.
+
+        Ask before each connection. The answer holds the assignment in place for `hold_ttl`, and HoldEgress for as
+        long as the socket lives: nobody can move the account meanwhile. While it is held, every answer for the
+        account is the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HoldEgress(self, request, context):
+        """Keeps the assignments of a process's live sockets in place, and lets go of those that are closed. Scope
+        `mesh`. One call for all of a process's sockets, of any tenants, each third of `hold_ttl`. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AllowDirect(self, request, context):
+        """Notes what the account's owner said about direct connections (Account.allow_direct of account_auth).
+        Scope `mesh`. Takes effect at its next connection. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -250,6 +288,16 @@ def add_ProxyRegistryServiceServicer_to_server(servicer, server):
                     servicer.ResolveEgress,
                     request_deserializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.ResolveEgressRequest.FromString,
                     response_serializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.ResolveEgressResponse.SerializeToString,
+            ),
+            'HoldEgress': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldEgress,
+                    request_deserializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.HoldEgressRequest.FromString,
+                    response_serializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.HoldEgressResponse.SerializeToString,
+            ),
+            'AllowDirect': grpc.unary_unary_rpc_method_handler(
+                    servicer.AllowDirect,
+                    request_deserializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.AllowDirectRequest.FromString,
+                    response_serializer=telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.AllowDirectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -555,6 +603,60 @@ class ProxyRegistryService:
             '/telegate.proxy_registry.v1.ProxyRegistryService/ResolveEgress',
             telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.ResolveEgressRequest.SerializeToString,
             telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.ResolveEgressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldEgress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telegate.proxy_registry.v1.ProxyRegistryService/HoldEgress',
+            telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.HoldEgressRequest.SerializeToString,
+            telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.HoldEgressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AllowDirect(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telegate.proxy_registry.v1.ProxyRegistryService/AllowDirect',
+            telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.AllowDirectRequest.SerializeToString,
+            telegate_dot_proxy__registry_dot_v1_dot_proxy__registry__service__pb2.AllowDirectResponse.FromString,
             options,
             channel_credentials,
             insecure,

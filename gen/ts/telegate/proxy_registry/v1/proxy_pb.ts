@@ -2,8 +2,7 @@
 // @generated from file telegate/proxy_registry/v1/proxy.proto (package telegate.proxy_registry.v1, syntax proto3)
 /* eslint-disable */
 
-// Proxies and who uses them. The messages of this file are settled when the service is built; until then
-// fields may be added, renamed and moved.
+// Proxies and who uses them.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -15,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telegate/proxy_registry/v1/proxy.proto.
  */
 export const file_telegate_proxy_registry_v1_proxy: GenFile = /*@__PURE__*/
-  fileDesc("CiZ0ZWxlZ2F0ZS9wcm94eV9yZWdpc3RyeS92MS9wcm94eS5wcm90bxIadGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEijgQKBVByb3h5EhAKCHByb3h5X2lkGAEgASgJEgwKBGhvc3QYAiABKAkSDAoEcG9ydBgDIAEoBRIQCgh1c2VybmFtZRgEIAEoCRIQCghwYXNzd29yZBgFIAEoCRIMCgRuYW1lGAYgASgJEj0KBmxhYmVscxgHIAMoCzItLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLlByb3h5LkxhYmVsc0VudHJ5Eg8KB2NvdW50cnkYCCABKAkSEAoIY2FwYWNpdHkYCSABKAUSFgoOYXNzaWduZWRfY291bnQYCiABKAUSNQoFc3RhdGUYCyABKA4yJi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Qcm94eVN0YXRlEhQKDHN0YXRlX3JlYXNvbhgMIAEoCRIqCgdsYXRlbmN5GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDGV4aXRfYWRkcmVzcxgOIAEoCRIuCgpjaGVja190aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgRIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrUBCgpBc3NpZ25tZW50EhIKCmFjY291bnRfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoAxIQCghwcm94eV9pZBgDIAEoCRI8CgZwb2xpY3kYBCABKA4yLC50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Bc3NpZ25tZW50UG9saWN5Ei8KC2Fzc2lnbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCqEAQoKUHJveHlTdGF0ZRIbChdQUk9YWV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFVBST1hZX1NUQVRFX1VOQ0hFQ0tFRBABEhIKDlBST1hZX1NUQVRFX1VQEAISFAoQUFJPWFlfU1RBVEVfU0xPVxADEhQKEFBST1hZX1NUQVRFX0RPV04QBCq2AQoQQXNzaWdubWVudFBvbGljeRIhCh1BU1NJR05NRU5UX1BPTElDWV9VTlNQRUNJRklFRBAAEhwKGEFTU0lHTk1FTlRfUE9MSUNZX1NUSUNLWRABEhwKGEFTU0lHTk1FTlRfUE9MSUNZX1JBTkRPTRACEiEKHUFTU0lHTk1FTlRfUE9MSUNZX1JPVU5EX1JPQklOEAMSIAocQVNTSUdOTUVOVF9QT0xJQ1lfTEVBU1RfVVNFRBAEYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiZ0ZWxlZ2F0ZS9wcm94eV9yZWdpc3RyeS92MS9wcm94eS5wcm90bxIadGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEipgQKBVByb3h5EhAKCHByb3h5X2lkGAEgASgJEgwKBGhvc3QYAiABKAkSDAoEcG9ydBgDIAEoBRIQCgh1c2VybmFtZRgEIAEoCRIQCghwYXNzd29yZBgFIAEoCRIMCgRuYW1lGAYgASgJEj0KBmxhYmVscxgHIAMoCzItLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLlByb3h5LkxhYmVsc0VudHJ5Eg8KB2NvdW50cnkYCCABKAkSEAoIY2FwYWNpdHkYCSABKAUSFgoOYXNzaWduZWRfY291bnQYCiABKAUSNQoFc3RhdGUYCyABKA4yJi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Qcm94eVN0YXRlEhQKDHN0YXRlX3JlYXNvbhgMIAEoCRIqCgdsYXRlbmN5GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDGV4aXRfYWRkcmVzcxgOIAEoCRIuCgpjaGVja190aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgRIAEoCRIWCg5waW5uZWRfYWRkcmVzcxgSIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpsDCgpBc3NpZ25tZW50EhIKCmFjY291bnRfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoAxIQCghwcm94eV9pZBgDIAEoCRI8CgZwb2xpY3kYBCABKA4yLC50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Bc3NpZ25tZW50UG9saWN5Ei8KC2Fzc2lnbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI6CgVzdGF0ZRgGIAEoDjIrLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkFzc2lnbm1lbnRTdGF0ZRJCCgZsYWJlbHMYByADKAsyMi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Bc3NpZ25tZW50LkxhYmVsc0VudHJ5Eg8KB2NvdW50cnkYCCABKAkSDgoGaW5fdXNlGAkgASgIEhQKDGFsbG93X2RpcmVjdBgKIAEoCBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKoQBCgpQcm94eVN0YXRlEhsKF1BST1hZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVUFJPWFlfU1RBVEVfVU5DSEVDS0VEEAESEgoOUFJPWFlfU1RBVEVfVVAQAhIUChBQUk9YWV9TVEFURV9TTE9XEAMSFAoQUFJPWFlfU1RBVEVfRE9XThAEKrYBChBBc3NpZ25tZW50UG9saWN5EiEKHUFTU0lHTk1FTlRfUE9MSUNZX1VOU1BFQ0lGSUVEEAASHAoYQVNTSUdOTUVOVF9QT0xJQ1lfU1RJQ0tZEAESHAoYQVNTSUdOTUVOVF9QT0xJQ1lfUkFORE9NEAISIQodQVNTSUdOTUVOVF9QT0xJQ1lfUk9VTkRfUk9CSU4QAxIgChxBU1NJR05NRU5UX1BPTElDWV9MRUFTVF9VU0VEEAQqjQEKD0Fzc2lnbm1lbnRTdGF0ZRIgChxBU1NJR05NRU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASHQoZQVNTSUdOTUVOVF9TVEFURV9BU1NJR05FRBABEhwKGEFTU0lHTk1FTlRfU1RBVEVfV0FJVElORxACEhsKF0FTU0lHTk1FTlRfU1RBVEVfRElSRUNUEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A SOCKS5 proxy of a tenant.
@@ -31,36 +30,37 @@ export type Proxy = Message<"telegate.proxy_registry.v1.Proxy"> & {
   proxyId: string;
 
   /**
-   * Host name or IP address. A name is resolved once and pinned. Private and link-local addresses are refused
-   * unless the operator allows them.
+   * Host name or IP address, an IPv6 address without brackets. A name is resolved when it is written, and all
+   * connections go to the address found then: write it again to have it resolved again. Private, loopback,
+   * link-local and multicast addresses are refused unless the operator allows them.
    *
    * @generated from field: string host = 2;
    */
   host: string;
 
   /**
-   * TCP port.
+   * TCP port, 1 to 65,535.
    *
    * @generated from field: int32 port = 3;
    */
   port: number;
 
   /**
-   * User name; empty: no authentication.
+   * User name, at most 255 bytes; empty: no authentication.
    *
    * @generated from field: string username = 4;
    */
   username: string;
 
   /**
-   * Password. Only in requests: never given back but by ResolveEgress.
+   * Password, at most 255 bytes. Only in requests: never given back but by ResolveEgress. Needs a user name.
    *
    * @generated from field: string password = 5;
    */
   password: string;
 
   /**
-   * The owner's name for it; may be empty.
+   * The owner's name for it, at most 128 characters; may be empty.
    *
    * @generated from field: string name = 6;
    */
@@ -81,7 +81,8 @@ export type Proxy = Message<"telegate.proxy_registry.v1.Proxy"> & {
   country: string;
 
   /**
-   * How many accounts may be assigned to it; 0: the deployment's default.
+   * How many accounts may be assigned to it, up to 100,000; 0: the deployment's default. Below the number that is
+   * assigned, nobody is taken off it, and nobody comes to it.
    *
    * @generated from field: int32 capacity = 9;
    */
@@ -116,7 +117,7 @@ export type Proxy = Message<"telegate.proxy_registry.v1.Proxy"> & {
   latency?: Duration | undefined;
 
   /**
-   * The address it comes out with, when it can be known. Read-only.
+   * The address it comes out with, when the proxy says so; most do not. Read-only.
    *
    * @generated from field: string exit_address = 14;
    */
@@ -142,6 +143,13 @@ export type Proxy = Message<"telegate.proxy_registry.v1.Proxy"> & {
    * @generated from field: string etag = 17;
    */
   etag: string;
+
+  /**
+   * The address that `host` was resolved to, and that is dialled. Read-only.
+   *
+   * @generated from field: string pinned_address = 18;
+   */
+  pinnedAddress: string;
 };
 
 /**
@@ -158,7 +166,7 @@ export const ProxySchema: GenMessage<Proxy> = /*@__PURE__*/
  */
 export type Assignment = Message<"telegate.proxy_registry.v1.Assignment"> & {
   /**
-   * The account.
+   * The account. Empty: not known yet, the session came from a file.
    *
    * @generated from field: string account_id = 1;
    */
@@ -172,25 +180,61 @@ export type Assignment = Message<"telegate.proxy_registry.v1.Assignment"> & {
   sessionId: bigint;
 
   /**
-   * The proxy; empty while it waits for one.
+   * The proxy; empty while it waits for one, or connects directly.
    *
    * @generated from field: string proxy_id = 3;
    */
   proxyId: string;
 
   /**
-   * How it came to it.
+   * How it came to it, and will come to another.
    *
    * @generated from field: telegate.proxy_registry.v1.AssignmentPolicy policy = 4;
    */
   policy: AssignmentPolicy;
 
   /**
-   * When it was assigned.
+   * When it was assigned, or began to wait.
    *
    * @generated from field: google.protobuf.Timestamp assign_time = 5;
    */
   assignTime?: Timestamp | undefined;
+
+  /**
+   * Whether it has a proxy.
+   *
+   * @generated from field: telegate.proxy_registry.v1.AssignmentState state = 6;
+   */
+  state: AssignmentState;
+
+  /**
+   * Only proxies with these labels come into question for it.
+   *
+   * @generated from field: map<string, string> labels = 7;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Only proxies of this country come into question for it. Empty: of any.
+   *
+   * @generated from field: string country = 8;
+   */
+  country: string;
+
+  /**
+   * True: a process holds a socket of its session, or may open one now. The assignment does not change
+   * meanwhile.
+   *
+   * @generated from field: bool in_use = 9;
+   */
+  inUse: boolean;
+
+  /**
+   * True: its owner allows a direct connection when there is no proxy that works.
+   *
+   * @generated from field: bool allow_direct = 10;
+   */
+  allowDirect: boolean;
 };
 
 /**
@@ -276,7 +320,7 @@ export const AssignmentPolicy = {
   STICKY: 1,
 
   /**
-   * Drawn anew at each connection.
+   * Drawn anew at each connection. Telegram ends sessions that hop: for tests, and for accounts to lose.
    *
    * @generated from enum value: ASSIGNMENT_POLICY_RANDOM = 2;
    */
@@ -309,4 +353,52 @@ export type AssignmentPolicy = (typeof AssignmentPolicy)[keyof typeof Assignment
  */
 export const AssignmentPolicySchema: GenEnum<AssignmentPolicy> = /*@__PURE__*/
   enumDesc(file_telegate_proxy_registry_v1_proxy, 1);
+
+/**
+ * Why an assignment has no proxy, or that it has one.
+ *
+ * @generated from enum telegate.proxy_registry.v1.AssignmentState
+ */
+export const AssignmentState = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: ASSIGNMENT_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It has a proxy. Whether that works stands in the proxy's state.
+   *
+   * @generated from enum value: ASSIGNMENT_STATE_ASSIGNED = 1;
+   */
+  ASSIGNED: 1,
+
+  /**
+   * It has none, and may not connect until there is one: AssignProxy, or room on a proxy that works.
+   *
+   * @generated from enum value: ASSIGNMENT_STATE_WAITING = 2;
+   */
+  WAITING: 2,
+
+  /**
+   * It has none and connects directly: the account's owner allows it, or the deployment does.
+   *
+   * @generated from enum value: ASSIGNMENT_STATE_DIRECT = 3;
+   */
+  DIRECT: 3,
+} as const;
+
+/**
+ * Why an assignment has no proxy, or that it has one.
+ *
+ * @generated from enum telegate.proxy_registry.v1.AssignmentState
+ */
+export type AssignmentState = (typeof AssignmentState)[keyof typeof AssignmentState] | UnknownEnum;
+
+/**
+ * Describes the enum telegate.proxy_registry.v1.AssignmentState.
+ */
+export const AssignmentStateSchema: GenEnum<AssignmentState> = /*@__PURE__*/
+  enumDesc(file_telegate_proxy_registry_v1_proxy, 2);
 

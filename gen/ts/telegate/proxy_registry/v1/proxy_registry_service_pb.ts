@@ -2,14 +2,13 @@
 // @generated from file telegate/proxy_registry/v1/proxy_registry_service.proto (package telegate.proxy_registry.v1, syntax proto3)
 /* eslint-disable */
 
-// Keeps every account on its proxy. The messages of this file are settled when the service is built; until
-// then fields may be added, renamed and moved.
+// Keeps every account on its proxy.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Assignment, AssignmentPolicy, Proxy, ProxyState } from "./proxy_pb.ts";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Assignment, AssignmentPolicy, AssignmentState, Proxy, ProxyState } from "./proxy_pb.ts";
 import { file_telegate_proxy_registry_v1_proxy } from "./proxy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -17,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file telegate/proxy_registry/v1/proxy_registry_service.proto.
  */
 export const file_telegate_proxy_registry_v1_proxy_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("Cjd0ZWxlZ2F0ZS9wcm94eV9yZWdpc3RyeS92MS9wcm94eV9yZWdpc3RyeV9zZXJ2aWNlLnByb3RvEhp0ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MSJaChJDcmVhdGVQcm94eVJlcXVlc3QSMAoFcHJveHkYASABKAsyIS50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Qcm94eRISCgpyZXF1ZXN0X2lkGAIgASgJIkcKE0NyZWF0ZVByb3h5UmVzcG9uc2USMAoFcHJveHkYASABKAsyIS50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Qcm94eSIjCg9HZXRQcm94eVJlcXVlc3QSEAoIcHJveHlfaWQYASABKAkiRAoQR2V0UHJveHlSZXNwb25zZRIwCgVwcm94eRgBIAEoCzIhLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLlByb3h5IpYCChJMaXN0UHJveGllc1JlcXVlc3QSNQoFc3RhdGUYASABKA4yJi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Qcm94eVN0YXRlEkoKBmxhYmVscxgCIAMoCzI6LnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkxpc3RQcm94aWVzUmVxdWVzdC5MYWJlbHNFbnRyeRIPCgdjb3VudHJ5GAMgASgJEhYKDndpdGhfcm9vbV9vbmx5GAQgASgIEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiYgoTTGlzdFByb3hpZXNSZXNwb25zZRIyCgdwcm94aWVzGAEgAygLMiEudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuUHJveHkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIncKElVwZGF0ZVByb3h5UmVxdWVzdBIwCgVwcm94eRgBIAEoCzIhLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLlByb3h5Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJHChNVcGRhdGVQcm94eVJlc3BvbnNlEjAKBXByb3h5GAEgASgLMiEudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuUHJveHkiNQoSRGVsZXRlUHJveHlSZXF1ZXN0EhAKCHByb3h5X2lkGAEgASgJEg0KBWZvcmNlGAIgASgIIhUKE0RlbGV0ZVByb3h5UmVzcG9uc2UitQEKFEltcG9ydFByb3hpZXNSZXF1ZXN0EgwKBGxpc3QYASABKAkSTAoGbGFiZWxzGAIgAygLMjwudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuSW1wb3J0UHJveGllc1JlcXVlc3QuTGFiZWxzRW50cnkSEgoKcmVxdWVzdF9pZBgDIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIisKC0ltcG9ydEZhdWx0EgwKBGxpbmUYASABKAUSDgoGcmVhc29uGAIgASgJIp0BChVJbXBvcnRQcm94aWVzUmVzcG9uc2USMgoHcHJveGllcxgBIAMoCzIhLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLlByb3h5EhcKD2R1cGxpY2F0ZV9jb3VudBgCIAEoBRI3CgZmYXVsdHMYAyADKAsyJy50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5JbXBvcnRGYXVsdCIlChFDaGVja1Byb3h5UmVxdWVzdBIQCghwcm94eV9pZBgBIAEoCSJGChJDaGVja1Byb3h5UmVzcG9uc2USMAoFcHJveHkYASABKAsyIS50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Qcm94eSKYAgoSQXNzaWduUHJveHlSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEAoIcHJveHlfaWQYAiABKAkSPAoGcG9saWN5GAMgASgOMiwudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQXNzaWdubWVudFBvbGljeRJKCgZsYWJlbHMYBCADKAsyOi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Bc3NpZ25Qcm94eVJlcXVlc3QuTGFiZWxzRW50cnkSDwoHY291bnRyeRgFIAEoCRISCgpyZXF1ZXN0X2lkGAYgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUQoTQXNzaWduUHJveHlSZXNwb25zZRI6Cgphc3NpZ25tZW50GAEgASgLMiYudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQXNzaWdubWVudCIuChhSZWxlYXNlQXNzaWdubWVudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSIbChlSZWxlYXNlQXNzaWdubWVudFJlc3BvbnNlImUKFkxpc3RBc3NpZ25tZW50c1JlcXVlc3QSEAoIcHJveHlfaWQYASABKAkSEgoKYWNjb3VudF9pZBgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJvChdMaXN0QXNzaWdubWVudHNSZXNwb25zZRI7Cgthc3NpZ25tZW50cxgBIAMoCzImLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkFzc2lnbm1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlAKFFJlc29sdmVFZ3Jlc3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoAxIQCghwcm94eV9pZBgDIAEoCSIOCgxEaXJlY3RFZ3Jlc3Mi2gEKFVJlc29sdmVFZ3Jlc3NSZXNwb25zZRIyCgVwcm94eRgBIAEoCzIhLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLlByb3h5SAASOgoGZGlyZWN0GAIgASgLMigudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuRGlyZWN0RWdyZXNzSAASFgoOcGlubmVkX2FkZHJlc3MYAyABKAkSLwoLZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQggKBmVncmVzczKFCgoUUHJveHlSZWdpc3RyeVNlcnZpY2USbgoLQ3JlYXRlUHJveHkSLi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5DcmVhdGVQcm94eVJlcXVlc3QaLy50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5DcmVhdGVQcm94eVJlc3BvbnNlEmUKCEdldFByb3h5EisudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuR2V0UHJveHlSZXF1ZXN0GiwudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuR2V0UHJveHlSZXNwb25zZRJuCgtMaXN0UHJveGllcxIuLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkxpc3RQcm94aWVzUmVxdWVzdBovLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkxpc3RQcm94aWVzUmVzcG9uc2USbgoLVXBkYXRlUHJveHkSLi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5VcGRhdGVQcm94eVJlcXVlc3QaLy50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5VcGRhdGVQcm94eVJlc3BvbnNlEm4KC0RlbGV0ZVByb3h5Ei4udGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuRGVsZXRlUHJveHlSZXF1ZXN0Gi8udGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuRGVsZXRlUHJveHlSZXNwb25zZRJ0Cg1JbXBvcnRQcm94aWVzEjAudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuSW1wb3J0UHJveGllc1JlcXVlc3QaMS50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5JbXBvcnRQcm94aWVzUmVzcG9uc2USawoKQ2hlY2tQcm94eRItLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkNoZWNrUHJveHlSZXF1ZXN0Gi4udGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQ2hlY2tQcm94eVJlc3BvbnNlEm4KC0Fzc2lnblByb3h5Ei4udGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQXNzaWduUHJveHlSZXF1ZXN0Gi8udGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQXNzaWduUHJveHlSZXNwb25zZRKAAQoRUmVsZWFzZUFzc2lnbm1lbnQSNC50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5SZWxlYXNlQXNzaWdubWVudFJlcXVlc3QaNS50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5SZWxlYXNlQXNzaWdubWVudFJlc3BvbnNlEnoKD0xpc3RBc3NpZ25tZW50cxIyLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkxpc3RBc3NpZ25tZW50c1JlcXVlc3QaMy50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5MaXN0QXNzaWdubWVudHNSZXNwb25zZRJ0Cg1SZXNvbHZlRWdyZXNzEjAudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuUmVzb2x2ZUVncmVzc1JlcXVlc3QaMS50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5SZXNvbHZlRWdyZXNzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_telegate_proxy_registry_v1_proxy]);
+  fileDesc("Cjd0ZWxlZ2F0ZS9wcm94eV9yZWdpc3RyeS92MS9wcm94eV9yZWdpc3RyeV9zZXJ2aWNlLnByb3RvEhp0ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MSJaChJDcmVhdGVQcm94eVJlcXVlc3QSMAoFcHJveHkYASABKAsyIS50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Qcm94eRISCgpyZXF1ZXN0X2lkGAIgASgJIkcKE0NyZWF0ZVByb3h5UmVzcG9uc2USMAoFcHJveHkYASABKAsyIS50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Qcm94eSIjCg9HZXRQcm94eVJlcXVlc3QSEAoIcHJveHlfaWQYASABKAkiRAoQR2V0UHJveHlSZXNwb25zZRIwCgVwcm94eRgBIAEoCzIhLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLlByb3h5IpYCChJMaXN0UHJveGllc1JlcXVlc3QSNQoFc3RhdGUYASABKA4yJi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Qcm94eVN0YXRlEkoKBmxhYmVscxgCIAMoCzI6LnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkxpc3RQcm94aWVzUmVxdWVzdC5MYWJlbHNFbnRyeRIPCgdjb3VudHJ5GAMgASgJEhYKDndpdGhfcm9vbV9vbmx5GAQgASgIEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiYgoTTGlzdFByb3hpZXNSZXNwb25zZRIyCgdwcm94aWVzGAEgAygLMiEudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuUHJveHkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIncKElVwZGF0ZVByb3h5UmVxdWVzdBIwCgVwcm94eRgBIAEoCzIhLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLlByb3h5Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJHChNVcGRhdGVQcm94eVJlc3BvbnNlEjAKBXByb3h5GAEgASgLMiEudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuUHJveHkiNQoSRGVsZXRlUHJveHlSZXF1ZXN0EhAKCHByb3h5X2lkGAEgASgJEg0KBWZvcmNlGAIgASgIIhUKE0RlbGV0ZVByb3h5UmVzcG9uc2UixgEKFEltcG9ydFByb3hpZXNSZXF1ZXN0EgwKBGxpc3QYASABKAkSTAoGbGFiZWxzGAIgAygLMjwudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuSW1wb3J0UHJveGllc1JlcXVlc3QuTGFiZWxzRW50cnkSDwoHY291bnRyeRgEIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiKwoLSW1wb3J0RmF1bHQSDAoEbGluZRgBIAEoBRIOCgZyZWFzb24YAiABKAkifAoVSW1wb3J0UHJveGllc1Jlc3BvbnNlEhEKCXByb3h5X2lkcxgBIAMoCRIXCg9kdXBsaWNhdGVfY291bnQYAiABKAUSNwoGZmF1bHRzGAMgAygLMicudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuSW1wb3J0RmF1bHQiJQoRQ2hlY2tQcm94eVJlcXVlc3QSEAoIcHJveHlfaWQYASABKAkiRgoSQ2hlY2tQcm94eVJlc3BvbnNlEjAKBXByb3h5GAEgASgLMiEudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuUHJveHkirAIKEkFzc2lnblByb3h5UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEhIKCnNlc3Npb25faWQYByABKAMSEAoIcHJveHlfaWQYAiABKAkSPAoGcG9saWN5GAMgASgOMiwudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQXNzaWdubWVudFBvbGljeRJKCgZsYWJlbHMYBCADKAsyOi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Bc3NpZ25Qcm94eVJlcXVlc3QuTGFiZWxzRW50cnkSDwoHY291bnRyeRgFIAEoCRISCgpyZXF1ZXN0X2lkGAYgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUQoTQXNzaWduUHJveHlSZXNwb25zZRI6Cgphc3NpZ25tZW50GAEgASgLMiYudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQXNzaWdubWVudCJCChhSZWxlYXNlQXNzaWdubWVudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgDIhsKGVJlbGVhc2VBc3NpZ25tZW50UmVzcG9uc2UitQEKFkxpc3RBc3NpZ25tZW50c1JlcXVlc3QSEAoIcHJveHlfaWQYASABKAkSEgoKYWNjb3VudF9pZBgCIAEoCRISCgpzZXNzaW9uX2lkGAUgASgDEjoKBXN0YXRlGAYgASgOMisudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQXNzaWdubWVudFN0YXRlEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIm8KF0xpc3RBc3NpZ25tZW50c1Jlc3BvbnNlEjsKC2Fzc2lnbm1lbnRzGAEgAygLMiYudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQXNzaWdubWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiegoUUmVzb2x2ZUVncmVzc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgDEhAKCHByb3h5X2lkGAMgASgJEhIKCnByb2Nlc3NfaWQYBCABKAkSFAoMYWxsb3dfZGlyZWN0GAUgASgIIg4KDERpcmVjdEVncmVzcyKYAgoVUmVzb2x2ZUVncmVzc1Jlc3BvbnNlEjIKBXByb3h5GAEgASgLMiEudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuUHJveHlIABI6CgZkaXJlY3QYAiABKAsyKC50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5EaXJlY3RFZ3Jlc3NIABIWCg5waW5uZWRfYWRkcmVzcxgDIAEoCRIvCgtleHBpcmVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHaG9sZF9pZBgFIAEoCRIrCghob2xkX3R0bBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIICgZlZ3Jlc3MiUgoRSG9sZEVncmVzc1JlcXVlc3QSEgoKcHJvY2Vzc19pZBgBIAEoCRIQCghob2xkX2lkcxgCIAMoCRIXCg9jbG9zZWRfaG9sZF9pZHMYAyADKAkiWAoSSG9sZEVncmVzc1Jlc3BvbnNlEhUKDWxvc3RfaG9sZF9pZHMYASADKAkSKwoIaG9sZF90dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iTQoSQWxsb3dEaXJlY3RSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoAxIPCgdhbGxvd2VkGAMgASgIIhUKE0FsbG93RGlyZWN0UmVzcG9uc2Uy4gsKFFByb3h5UmVnaXN0cnlTZXJ2aWNlEm4KC0NyZWF0ZVByb3h5Ei4udGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQ3JlYXRlUHJveHlSZXF1ZXN0Gi8udGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuQ3JlYXRlUHJveHlSZXNwb25zZRJlCghHZXRQcm94eRIrLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkdldFByb3h5UmVxdWVzdBosLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkdldFByb3h5UmVzcG9uc2USbgoLTGlzdFByb3hpZXMSLi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5MaXN0UHJveGllc1JlcXVlc3QaLy50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5MaXN0UHJveGllc1Jlc3BvbnNlEm4KC1VwZGF0ZVByb3h5Ei4udGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuVXBkYXRlUHJveHlSZXF1ZXN0Gi8udGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuVXBkYXRlUHJveHlSZXNwb25zZRJuCgtEZWxldGVQcm94eRIuLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkRlbGV0ZVByb3h5UmVxdWVzdBovLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkRlbGV0ZVByb3h5UmVzcG9uc2USdAoNSW1wb3J0UHJveGllcxIwLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkltcG9ydFByb3hpZXNSZXF1ZXN0GjEudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuSW1wb3J0UHJveGllc1Jlc3BvbnNlEmsKCkNoZWNrUHJveHkSLS50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5DaGVja1Byb3h5UmVxdWVzdBouLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkNoZWNrUHJveHlSZXNwb25zZRJuCgtBc3NpZ25Qcm94eRIuLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkFzc2lnblByb3h5UmVxdWVzdBovLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkFzc2lnblByb3h5UmVzcG9uc2USgAEKEVJlbGVhc2VBc3NpZ25tZW50EjQudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuUmVsZWFzZUFzc2lnbm1lbnRSZXF1ZXN0GjUudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuUmVsZWFzZUFzc2lnbm1lbnRSZXNwb25zZRJ6Cg9MaXN0QXNzaWdubWVudHMSMi50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5MaXN0QXNzaWdubWVudHNSZXF1ZXN0GjMudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuTGlzdEFzc2lnbm1lbnRzUmVzcG9uc2USdAoNUmVzb2x2ZUVncmVzcxIwLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLlJlc29sdmVFZ3Jlc3NSZXF1ZXN0GjEudGVsZWdhdGUucHJveHlfcmVnaXN0cnkudjEuUmVzb2x2ZUVncmVzc1Jlc3BvbnNlEmsKCkhvbGRFZ3Jlc3MSLS50ZWxlZ2F0ZS5wcm94eV9yZWdpc3RyeS52MS5Ib2xkRWdyZXNzUmVxdWVzdBouLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkhvbGRFZ3Jlc3NSZXNwb25zZRJuCgtBbGxvd0RpcmVjdBIuLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkFsbG93RGlyZWN0UmVxdWVzdBovLnRlbGVnYXRlLnByb3h5X3JlZ2lzdHJ5LnYxLkFsbG93RGlyZWN0UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_telegate_proxy_registry_v1_proxy]);
 
 /**
  * A proxy to add.
@@ -131,7 +130,7 @@ export type ListProxiesRequest = Message<"telegate.proxy_registry.v1.ListProxies
   labels: { [key: string]: string };
 
   /**
-   * Only of this country.
+   * Only of this country, ISO 3166-1 alpha-2. Empty: of any.
    *
    * @generated from field: string country = 3;
    */
@@ -294,8 +293,9 @@ export const DeleteProxyResponseSchema: GenMessage<DeleteProxyResponse> = /*@__P
  */
 export type ImportProxiesRequest = Message<"telegate.proxy_registry.v1.ImportProxiesRequest"> & {
   /**
-   * Lines of `host:port`, `host:port:user:password` or `socks5://user:password@host:port`. Empty lines and
-   * those that begin with "#" are passed over. At most 10,000 lines.
+   * Lines of `host:port`, `host:port:user:password` or `socks5://user:password@host:port` (also `socks5h://`; user
+   * and password percent-encoded), an IPv6 address in brackets. Empty lines and those that begin with "#" are
+   * passed over. At most 10,000 lines, and 2 MiB.
    *
    * @generated from field: string list = 1;
    */
@@ -307,6 +307,13 @@ export type ImportProxiesRequest = Message<"telegate.proxy_registry.v1.ImportPro
    * @generated from field: map<string, string> labels = 2;
    */
   labels: { [key: string]: string };
+
+  /**
+   * Country of all of them, as in Proxy.
+   *
+   * @generated from field: string country = 4;
+   */
+  country: string;
 
   /**
    * Makes a repeat safe.
@@ -358,14 +365,14 @@ export const ImportFaultSchema: GenMessage<ImportFault> = /*@__PURE__*/
  */
 export type ImportProxiesResponse = Message<"telegate.proxy_registry.v1.ImportProxiesResponse"> & {
   /**
-   * The proxies that were added, in the order of the list.
+   * The ids of the proxies that were added, in the order of the list.
    *
-   * @generated from field: repeated telegate.proxy_registry.v1.Proxy proxies = 1;
+   * @generated from field: repeated string proxy_ids = 1;
    */
-  proxies: Proxy[];
+  proxyIds: string[];
 
   /**
-   * How many were there already.
+   * How many were there already, or came twice in the list.
    *
    * @generated from field: int32 duplicate_count = 2;
    */
@@ -435,11 +442,18 @@ export const CheckProxyResponseSchema: GenMessage<CheckProxyResponse> = /*@__PUR
  */
 export type AssignProxyRequest = Message<"telegate.proxy_registry.v1.AssignProxyRequest"> & {
   /**
-   * The account.
+   * The account. Empty: `session_id` says which.
    *
    * @generated from field: string account_id = 1;
    */
   accountId: string;
+
+  /**
+   * Its session. 0: not known, or none yet. For a session that came from a file it alone is enough.
+   *
+   * @generated from field: int64 session_id = 7;
+   */
+  sessionId: bigint;
 
   /**
    * The proxy. Empty: one by policy.
@@ -449,21 +463,22 @@ export type AssignProxyRequest = Message<"telegate.proxy_registry.v1.AssignProxy
   proxyId: string;
 
   /**
-   * The policy when no proxy is named.
+   * The policy when no proxy is named, and when it has to get another one later. Unspecified: the account's
+   * own, or the deployment's.
    *
    * @generated from field: telegate.proxy_registry.v1.AssignmentPolicy policy = 3;
    */
   policy: AssignmentPolicy;
 
   /**
-   * Only proxies with these labels, when none is named.
+   * Only proxies with these labels, when none is named. At most 16.
    *
    * @generated from field: map<string, string> labels = 4;
    */
   labels: { [key: string]: string };
 
   /**
-   * Only proxies of this country, when none is named.
+   * Only proxies of this country, when none is named. Empty: of any.
    *
    * @generated from field: string country = 5;
    */
@@ -512,11 +527,18 @@ export const AssignProxyResponseSchema: GenMessage<AssignProxyResponse> = /*@__P
  */
 export type ReleaseAssignmentRequest = Message<"telegate.proxy_registry.v1.ReleaseAssignmentRequest"> & {
   /**
-   * The account.
+   * The account. Empty: `session_id` says which.
    *
    * @generated from field: string account_id = 1;
    */
   accountId: string;
+
+  /**
+   * Its session. 0: not known.
+   *
+   * @generated from field: int64 session_id = 2;
+   */
+  sessionId: bigint;
 };
 
 /**
@@ -560,6 +582,20 @@ export type ListAssignmentsRequest = Message<"telegate.proxy_registry.v1.ListAss
    * @generated from field: string account_id = 2;
    */
   accountId: string;
+
+  /**
+   * Only of this session. Default: all.
+   *
+   * @generated from field: int64 session_id = 5;
+   */
+  sessionId: bigint;
+
+  /**
+   * Only those in this state. Default: any.
+   *
+   * @generated from field: telegate.proxy_registry.v1.AssignmentState state = 6;
+   */
+  state: AssignmentState;
 
   /**
    * At most this many: up to 1,000. 0: 100.
@@ -618,7 +654,7 @@ export const ListAssignmentsResponseSchema: GenMessage<ListAssignmentsResponse> 
  */
 export type ResolveEgressRequest = Message<"telegate.proxy_registry.v1.ResolveEgressRequest"> & {
   /**
-   * The account. Empty: none yet, a login that begins.
+   * The account. Empty: none yet, a login that begins, or `session_id` says which.
    *
    * @generated from field: string account_id = 1;
    */
@@ -632,11 +668,26 @@ export type ResolveEgressRequest = Message<"telegate.proxy_registry.v1.ResolveEg
   sessionId: bigint;
 
   /**
-   * The proxy to use for a login that begins. Empty: one by policy.
+   * The proxy to use for a login that begins; for an account that has no proxy, the one it is to get. An account
+   * that has one keeps it. Empty: one by policy.
    *
    * @generated from field: string proxy_id = 3;
    */
   proxyId: string;
+
+  /**
+   * The process that will dial, unique among all that ever ran: at most 128 characters.
+   *
+   * @generated from field: string process_id = 4;
+   */
+  processId: string;
+
+  /**
+   * The owner allows a direct connection of this login. For an account, see AllowDirect.
+   *
+   * @generated from field: bool allow_direct = 5;
+   */
+  allowDirect: boolean;
 };
 
 /**
@@ -691,18 +742,32 @@ export type ResolveEgressResponse = Message<"telegate.proxy_registry.v1.ResolveE
   } | { case: undefined; value?: undefined };
 
   /**
-   * The address `proxy.host` is pinned to: dial this one.
+   * The address `proxy.host` is pinned to: dial this one, never the name.
    *
    * @generated from field: string pinned_address = 3;
    */
   pinnedAddress: string;
 
   /**
-   * Until when the answer may be used for new connections.
+   * Until when a new connection may be made by this answer, by the database's clock: the end of `hold_ttl`.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 4;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * Keeps the assignment in place: for HoldEgress.
+   *
+   * @generated from field: string hold_id = 5;
+   */
+  holdId: string;
+
+  /**
+   * For how long, from the answer and from each renewal.
+   *
+   * @generated from field: google.protobuf.Duration hold_ttl = 6;
+   */
+  holdTtl?: Duration | undefined;
 };
 
 /**
@@ -711,6 +776,120 @@ export type ResolveEgressResponse = Message<"telegate.proxy_registry.v1.ResolveE
  */
 export const ResolveEgressResponseSchema: GenMessage<ResolveEgressResponse> = /*@__PURE__*/
   messageDesc(file_telegate_proxy_registry_v1_proxy_registry_service, 23);
+
+/**
+ * The sockets of a process.
+ *
+ * @generated from message telegate.proxy_registry.v1.HoldEgressRequest
+ */
+export type HoldEgressRequest = Message<"telegate.proxy_registry.v1.HoldEgressRequest"> & {
+  /**
+   * The process, as it called itself in ResolveEgress.
+   *
+   * @generated from field: string process_id = 1;
+   */
+  processId: string;
+
+  /**
+   * The holds of its live sockets. At most 10,000.
+   *
+   * @generated from field: repeated string hold_ids = 2;
+   */
+  holdIds: string[];
+
+  /**
+   * The holds of sockets whose close events it has seen, and of dials that it gave up. At most 10,000.
+   *
+   * @generated from field: repeated string closed_hold_ids = 3;
+   */
+  closedHoldIds: string[];
+};
+
+/**
+ * Describes the message telegate.proxy_registry.v1.HoldEgressRequest.
+ * Use `create(HoldEgressRequestSchema)` to create a new message.
+ */
+export const HoldEgressRequestSchema: GenMessage<HoldEgressRequest> = /*@__PURE__*/
+  messageDesc(file_telegate_proxy_registry_v1_proxy_registry_service, 24);
+
+/**
+ * What still holds.
+ *
+ * @generated from message telegate.proxy_registry.v1.HoldEgressResponse
+ */
+export type HoldEgressResponse = Message<"telegate.proxy_registry.v1.HoldEgressResponse"> & {
+  /**
+   * Those of `hold_ids` that hold no longer: they ran out, or the proxy was deleted by force. Close their
+   * sockets, and resolve anew before dialling again.
+   *
+   * @generated from field: repeated string lost_hold_ids = 1;
+   */
+  lostHoldIds: string[];
+
+  /**
+   * For how long the others hold from now.
+   *
+   * @generated from field: google.protobuf.Duration hold_ttl = 2;
+   */
+  holdTtl?: Duration | undefined;
+};
+
+/**
+ * Describes the message telegate.proxy_registry.v1.HoldEgressResponse.
+ * Use `create(HoldEgressResponseSchema)` to create a new message.
+ */
+export const HoldEgressResponseSchema: GenMessage<HoldEgressResponse> = /*@__PURE__*/
+  messageDesc(file_telegate_proxy_registry_v1_proxy_registry_service, 25);
+
+/**
+ * What an account's owner said.
+ *
+ * @generated from message telegate.proxy_registry.v1.AllowDirectRequest
+ */
+export type AllowDirectRequest = Message<"telegate.proxy_registry.v1.AllowDirectRequest"> & {
+  /**
+   * The account. Empty: `session_id` says which.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Its session. 0: not known.
+   *
+   * @generated from field: int64 session_id = 2;
+   */
+  sessionId: bigint;
+
+  /**
+   * True: it may connect without a proxy when there is none that works.
+   *
+   * @generated from field: bool allowed = 3;
+   */
+  allowed: boolean;
+};
+
+/**
+ * Describes the message telegate.proxy_registry.v1.AllowDirectRequest.
+ * Use `create(AllowDirectRequestSchema)` to create a new message.
+ */
+export const AllowDirectRequestSchema: GenMessage<AllowDirectRequest> = /*@__PURE__*/
+  messageDesc(file_telegate_proxy_registry_v1_proxy_registry_service, 26);
+
+/**
+ * It is noted.
+ *
+ * @generated from message telegate.proxy_registry.v1.AllowDirectResponse
+ */
+export type AllowDirectResponse = Message<"telegate.proxy_registry.v1.AllowDirectResponse"> & {
+};
+
+/**
+ * Describes the message telegate.proxy_registry.v1.AllowDirectResponse.
+ * Use `create(AllowDirectResponseSchema)` to create a new message.
+ */
+export const AllowDirectResponseSchema: GenMessage<AllowDirectResponse> = /*@__PURE__*/
+  messageDesc(file_telegate_proxy_registry_v1_proxy_registry_service, 27);
 
 /**
  * Proxies and assignments.
@@ -725,7 +904,8 @@ export const ResolveEgressResponseSchema: GenMessage<ResolveEgressResponse> = /*
 export const ProxyRegistryService: GenService<{
   /**
    * Adds a proxy; it is looked at in the background. Scope `proxy:write`. Errors: ALREADY_EXISTS (host, port
-   * and user name are there), REQUEST_ID_REUSED.
+   * and user name are there), QUOTA_EXCEEDED (the tenant has as many as the deployment allows),
+   * REQUEST_ID_REUSED.
    *
    * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.CreateProxy
    */
@@ -756,7 +936,8 @@ export const ProxyRegistryService: GenService<{
   },
   /**
    * Changes the fields named by the mask, all or none. Scope `proxy:write`. Sockets that are open through it
-   * stay. Errors: NOT_FOUND, ETAG_MISMATCH, ALREADY_EXISTS.
+   * stay. A change of host, port, user name or password makes it unchecked until the next look at it.
+   * Errors: NOT_FOUND, ETAG_MISMATCH, ALREADY_EXISTS.
    *
    * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.UpdateProxy
    */
@@ -766,8 +947,9 @@ export const ProxyRegistryService: GenService<{
     output: typeof UpdateProxyResponseSchema;
   },
   /**
-   * Deletes a proxy. Scope `proxy:write`. Its accounts get another one by policy, or wait. Errors: NOT_FOUND,
-   * SESSION_LEASED (a live socket uses it, unless `force`).
+   * Deletes a proxy. Scope `proxy:write`. Its accounts get another one, each by its own policy, labels and
+   * country, or wait when there is no room. Errors: NOT_FOUND, SESSION_LEASED (a live socket uses it, unless
+   * `force`).
    *
    * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.DeleteProxy
    */
@@ -778,7 +960,9 @@ export const ProxyRegistryService: GenService<{
   },
   /**
    * Adds the proxies of a list, a line each. Scope `proxy:write`. Lines at fault are reported by number and
-   * the others are added; what is there already is counted, not changed. Errors: REQUEST_ID_REUSED.
+   * the others are added; what is there already, or comes twice in the list, is counted, not changed. Errors:
+   * QUOTA_EXCEEDED (with these the tenant would have more than the deployment allows; none is added),
+   * REQUEST_ID_REUSED.
    *
    * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.ImportProxies
    */
@@ -789,7 +973,8 @@ export const ProxyRegistryService: GenService<{
   },
   /**
    * Connects through a proxy to a data centre of Telegram, now, and records what it found. Scope
-   * `proxy:write`. A proxy that does not work is an answer, not an error. Errors: NOT_FOUND.
+   * `proxy:write`. A proxy that does not work is an answer, not an error. Calls for one proxy at the same time
+   * share one look. Errors: NOT_FOUND, QUOTA_EXCEEDED (too many checks run on this replica; RetryInfo).
    *
    * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.CheckProxy
    */
@@ -800,8 +985,9 @@ export const ProxyRegistryService: GenService<{
   },
   /**
    * Assigns an account to a proxy: the one named, or one by policy. Scope `proxy:write`. Idempotent: an
-   * account that has the one asked for keeps it. Errors: NOT_FOUND, QUOTA_EXCEEDED (no room on it, or
-   * anywhere), SESSION_LEASED (its session has a live socket through another one).
+   * account that has the one asked for, or one that fits what is asked for, keeps it. A proxy that is down is
+   * assigned only by name. Errors: NOT_FOUND (the proxy), QUOTA_EXCEEDED (no room on it, or on none that fits),
+   * SESSION_LEASED (its session has a live socket through another way), REQUEST_ID_REUSED.
    *
    * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.AssignProxy
    */
@@ -811,8 +997,9 @@ export const ProxyRegistryService: GenService<{
     output: typeof AssignProxyResponseSchema;
   },
   /**
-   * Takes an account off its proxy. Scope `proxy:write`. Idempotent. Errors: SESSION_LEASED (its session has a
-   * live socket).
+   * Takes an account off its proxy, and forgets its policy. Scope `proxy:write`. Idempotent. Errors:
+   * SESSION_LEASED (its session has a live socket). When it connects next it is a new account: it gets a proxy
+   * by the deployment's policy.
    *
    * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.ReleaseAssignment
    */
@@ -822,7 +1009,7 @@ export const ProxyRegistryService: GenService<{
     output: typeof ReleaseAssignmentResponseSchema;
   },
   /**
-   * Lists assignments by account. Scope `proxy:read`.
+   * Lists assignments in the order in which the accounts first came. Scope `proxy:read`.
    *
    * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.ListAssignments
    */
@@ -833,8 +1020,12 @@ export const ProxyRegistryService: GenService<{
   },
   /**
    * Says how an account's session is to be dialled: through which proxy, with its password, or directly.
-   * Scope `mesh`. Assigns a proxy when the account has none and policy gives one. Errors: NOT_FOUND,
-   * NO_EGRESS.
+   * Scope `mesh`. Assigns a proxy when the account has none and policy gives one; with a proxy that is down it
+   * waits or gets another, as the deployment says. Errors: NOT_FOUND (the proxy), NO_EGRESS.
+   *
+   * Ask before each connection. The answer holds the assignment in place for `hold_ttl`, and HoldEgress for as
+   * long as the socket lives: nobody can move the account meanwhile. While it is held, every answer for the
+   * account is the same.
    *
    * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.ResolveEgress
    */
@@ -842,6 +1033,28 @@ export const ProxyRegistryService: GenService<{
     methodKind: "unary";
     input: typeof ResolveEgressRequestSchema;
     output: typeof ResolveEgressResponseSchema;
+  },
+  /**
+   * Keeps the assignments of a process's live sockets in place, and lets go of those that are closed. Scope
+   * `mesh`. One call for all of a process's sockets, of any tenants, each third of `hold_ttl`. Idempotent.
+   *
+   * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.HoldEgress
+   */
+  holdEgress: {
+    methodKind: "unary";
+    input: typeof HoldEgressRequestSchema;
+    output: typeof HoldEgressResponseSchema;
+  },
+  /**
+   * Notes what the account's owner said about direct connections (Account.allow_direct of account_auth).
+   * Scope `mesh`. Takes effect at its next connection. Idempotent.
+   *
+   * @generated from rpc telegate.proxy_registry.v1.ProxyRegistryService.AllowDirect
+   */
+  allowDirect: {
+    methodKind: "unary";
+    input: typeof AllowDirectRequestSchema;
+    output: typeof AllowDirectResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_telegate_proxy_registry_v1_proxy_registry_service, 0);

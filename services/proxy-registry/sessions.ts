@@ -1,0 +1,48 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { EventSchema } from '#gen/telegate/events/v1/events_pb.ts';
+import type { BusEvent, Consumer, EventBus } from '#lib/events/bus.ts';
+import { handleOnce } from '#lib/events/consumer.ts';
+import { transaction } from '#lib/postgres/transaction.ts';
+import { enterSession, leaveSession } from './assignments/enter.ts';
+import type { Registry } from './registry.ts';
+import type { RegistryTransaction } from './tables.ts';
+
+export const SESSIONS_DURABLE = 'proxy-registry-sessions';
+
+const SUBJECTS = ['telegate.v1.session_pool.*.session_added', 'telegate.v1.session_pool.*.session_removed'];
+
+/**
+ * Sessions that enter the pool get their proxy, those that leave it give theirs up. Whoever dials before an event
+ * has come asks ResolveEgress, which does the same.
+ */
+export function consumeSessions(registry: Registry, bus: EventBus): Promise<Consumer> {
+  return bus.consume({
+    durable: SESSIONS_DURABLE,
+    subjects: SUBJECTS,
+    async handle(event) {
+      await transaction(registry.database, (trx) =>
+        handleOnce(trx, SESSIONS_DURABLE, event, (within, { tenantId, payload }) =>
+          applySession(registry, within, tenantId, payload),
+        ),
+      );
+    },
+  });
+}
+
+async function applySession(
+  registry: Registry,
+  trx: RegistryTransaction,
+  tenantId: string,
+  bytes: BusEvent['payload'],
+): Promise<void> {
+  const { payload } = fromBinary(EventSchema, bytes);
+  if (payload.case === 'sessionAdded') {
+    const { sessionId, accountId } = payload.value;
+    await enterSession(trx, registry, {
+      tenantId,
+      sessionId,
+      accountId: accountId === '' ? null : accountId,
+    });
+  } else if (payload.case === 'sessionRemoved')
+    await leaveSession(trx, registry, { tenantId, sessionId: payload.value.sessionId });
+}
