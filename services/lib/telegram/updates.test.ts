@@ -1,6 +1,6 @@
 import { ChannelKind, ChannelRole } from '#gen/telegate/local_telegram/v1/world_pb.ts';
 import { systemClock } from '#lib/lifecycle/clock.ts';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { environmentOf, linkTo, quiet } from '../../../tests/support/driver.ts';
 import { startTestTelegram, type TestTelegram } from '../../../tests/support/local-telegram.ts';
 import {
@@ -73,7 +73,7 @@ class Session {
       return fault ? Promise.reject(fault) : this.link.invoke(request, limits);
     };
     this.loop.connected(invoke);
-    await expect.poll(() => this.loop.isSettled, { timeout: 5_000 }).toBe(true);
+    await vi.waitUntil(() => this.loop.isSettled, { timeout: 5_000 });
     return this;
   }
 

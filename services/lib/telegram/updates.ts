@@ -77,7 +77,7 @@ export class UpdateLoop implements Watched {
         this.#sequence.catchUp();
       },
     });
-    this.#sequence = new UpdateSequence({
+    this.#sequence = new UpdateSequence(options.selfId, {
       deliver: (notice, mark) => this.#delivery.put(notice, mark),
       wait: (scope) => this.#wait(scope),
       fetch: (scope) => this.#recovery.fetch(scope),

@@ -6,6 +6,7 @@ import { CallTimedOut, LinkClosed, RawRpcError } from '../link.ts';
 import { PlayedServer, type PlayedScope } from './fixtures/played-server.ts';
 import { deletedIn, gapsOf, MemoryStore, playedSession, textsOf } from './fixtures/played-session.ts';
 import type { UpdateLoop } from '../updates.ts';
+import type { UpdateStore } from './state.ts';
 import type { Gap, GapCause, Notice } from './notice.ts';
 
 const NEWS = 77n;
@@ -96,7 +97,12 @@ async function play(commands: readonly Command[], options: PlayOptions = {}): Pr
       if (isSlow) await new Promise<void>((resolve) => release.push(resolve));
       if (mine === life) notices.push(...batch);
     };
-    return (await playedSession(server, { store, clock, handler: take, limits: { mostWaiting } })).loop;
+    // A process that died writes nothing more.
+    const own: UpdateStore = {
+      load: () => store.load(),
+      save: (change) => (mine === life ? store.save(change) : Promise.resolve()),
+    };
+    return (await playedSession(server, { store: own, clock, handler: take, limits: { mostWaiting } })).loop;
   };
   let loop = await start();
   await clock.advance(1_000);

@@ -7,7 +7,12 @@ const MOST_KNOWN = 1_000;
 
 /** The people and groups that a session was shown in full. Nothing is held for a session that was shown nobody. */
 export class KnownPeers {
+  readonly #selfId: bigint;
   #ids: Set<string> | undefined;
+
+  constructor(selfId: bigint) {
+    this.#selfId = selfId;
+  }
 
   learn({ users, chats }: Entities): void {
     for (const user of users) if (user.className === 'User' && !user.min) this.#add(`u${user.id.toString()}`);
@@ -43,6 +48,7 @@ export class KnownPeers {
     if (!peer) return false;
     const isUser = peer.className === 'PeerUser';
     const id = isUser ? peer.userId : peer.className === 'PeerChat' ? peer.chatId : peer.channelId;
+    if (isUser && native(id) === this.#selfId) return false;
     if (this.#ids?.has(`${isUser ? 'u' : 'c'}${id.toString()}`)) return false;
     const came: readonly (Api.TypeUser | Api.TypeChat)[] = isUser ? users : chats;
     return !came.some((one) => one.id.equals(id) && (minWillDo || !('min' in one && one.min)));

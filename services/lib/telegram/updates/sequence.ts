@@ -37,7 +37,7 @@ export interface SequenceOutputs {
 
 export class UpdateSequence {
   readonly #out: SequenceOutputs;
-  readonly #known = new KnownPeers();
+  readonly #known: KnownPeers;
   readonly #account: AccountBox = { ...idle(), pts: 0, qts: 0, seq: 0, date: 0 };
   readonly #channels = new Map<bigint, ChannelBox>();
   #postponed: Envelope[] | undefined;
@@ -45,7 +45,8 @@ export class UpdateSequence {
   readonly #unsettled = new Set<bigint>();
   #isStarted = false;
 
-  constructor(out: SequenceOutputs) {
+  constructor(selfId: bigint, out: SequenceOutputs) {
+    this.#known = new KnownPeers(selfId);
     this.#out = out;
   }
 
@@ -289,6 +290,7 @@ export class UpdateSequence {
     if (envelope === 'too-long') return;
     this.#learnHashes(envelope.entities);
     for (const update of envelope.updates) {
+      if (update.className === 'UpdatePtsChanged') this.#instruction(update, envelope.entities);
       const at = counted(update);
       const tooLong = update.className === 'UpdateChannelTooLong' ? native(update.channelId) : undefined;
       const id = at?.counter === 'channel' ? at.id : tooLong;
@@ -434,9 +436,12 @@ export class UpdateSequence {
     this.#out.deliver(undefined, { scope: id, gone: true });
   }
 
-  /** Where a channel stands, for one that is not followed yet. */
+  /** Where a channel stands: one that is not followed yet is from there, one that should be there already soon is. */
   learnChannel(id: bigint, pts: number, accessHash: bigint): void {
-    if (this.#channels.has(id)) return;
+    const box = this.#channels.get(id);
+    if (box && pts > box.pts)
+      this.#channelStep(id, box, { counter: 'channel', from: pts, to: pts, updates: [] });
+    if (box) return;
     this.#addChannel(id, pts).accessHash = accessHash;
     this.#out.deliver(undefined, { scope: id, pts, accessHash });
   }
