@@ -54,7 +54,10 @@ async function environmentHere(
   natsPort: number | undefined,
 ): Promise<NodeJS.ProcessEnv> {
   const given = Object.fromEntries(
-    Object.entries(service.environment ?? {}).map(([name, value]) => [name, String(value)]),
+    Object.entries(service.environment ?? {})
+      .map(([name, value]) => [name, String(value)])
+      // What is empty is as good as unset.
+      .filter(([, value]) => value !== ''),
   );
   const places: Record<string, string> = { DATABASE_URL: 'postgres:5432', NATS_URL: 'nats:4222' };
   const named = Object.keys(places).filter((name) => given[name] !== undefined);
@@ -173,7 +176,7 @@ describe('every process of docker-compose.yml, with its own command and variable
       });
       expect(await exitCode(started)).toBe(2);
       const missing = ['DATABASE_URL', 'TELEGATE_MESH_KEY'].filter(
-        (variable) => compose.services[name]?.environment?.[variable] !== undefined,
+        (variable) => (compose.services[name]?.environment?.[variable] ?? '') !== '',
       );
       for (const variable of missing) expect(started.output()).toContain(`${variable}: must be set`);
     }

@@ -8,6 +8,7 @@ import {
 } from '@connectrpc/connect';
 import type { DescMessage, DescMethod, DescService, MessageShape } from '@bufbuild/protobuf';
 import type { CallKind } from '#lib/rpc/admission.ts';
+import { publicAccess } from '#lib/rpc/access.ts';
 import type { Client } from '#lib/rpc/client.ts';
 import type { CallOptions } from '#lib/rpc/client-state.ts';
 import type { BidiStream, ResponseStream } from '#lib/rpc/client-streams.ts';
@@ -22,12 +23,16 @@ export interface BridgeOptions<S extends DescService> {
   hidden?: readonly (keyof S['method'])[];
   /** Streams that stay open for hours: their spans end when they are open. */
   longLived?: readonly (keyof S['method'])[];
+  /** Calls that need no credentials, and read none. */
+  open?: readonly (keyof S['method'])[];
 }
 
 /** A service of the mesh as the edge serves it: each call goes on over the client, for the same caller. */
 export interface Bridge {
   readonly methods: readonly DescMethod[];
   readonly service: DescService;
+  /** Those of them that need no credentials. */
+  readonly openMethods: readonly DescMethod[];
   register(router: ConnectRouter): void;
 }
 
@@ -51,9 +56,11 @@ export function bridge<S extends DescService>(
   const hidden = new Set<PropertyKey>(options.hidden);
   const longLived = new Set<PropertyKey>(options.longLived);
   const methods = service.methods.filter(({ localName }) => !hidden.has(localName));
+  const isOpen = new Set<PropertyKey>(options.open);
   return {
     service,
     methods,
+    openMethods: methods.filter(({ localName }) => isOpen.has(localName)),
     register(router) {
       for (const method of methods) {
         const call = (client as AnyClient)[method.localName];
@@ -80,13 +87,16 @@ export function bridge<S extends DescService>(
  * Runs before a request's body is read: who is refused here costs nothing more. What the caller may do is for
  * the service to say; here it is only known who calls.
  */
-export function createGate(edge: Edge): (context: HandlerContext) => Promise<void> {
+export function createGate(
+  edge: Edge,
+  openMethods: ReadonlySet<DescMethod>,
+): (context: HandlerContext) => Promise<void> {
   return async (context) => {
     const call = callOf(context);
     const { method } = context;
     try {
       const headers = { get: (name: string) => context.requestHeader.get(name) ?? undefined };
-      const authenticated = await edge.authenticate(headers);
+      const authenticated = openMethods.has(method) ? publicAccess : await edge.authenticate(headers);
       const kind: CallKind = method.methodKind === 'unary' ? 'unary' : 'stream';
       call.admit(kind, authenticated, context.timeoutMs());
       context.signal.addEventListener('abort', () => call.end(reasonOf(context.signal)), { once: true });
@@ -184,7 +194,15 @@ function sayWhenOpen(
 
 function passedOn(call: EdgeCall, context: HandlerContext): CallOptions {
   const tenant = context.requestHeader.get('x-tenant-id');
-  return { parent: call, ...(tenant === null ? {} : { metadata: { 'x-tenant-id': tenant } }) };
+  const address = call.request.socket.remoteAddress;
+  return {
+    parent: call,
+    metadata: {
+      ...(tenant === null ? {} : { 'x-tenant-id': tenant }),
+      // Who guesses passwords is told apart by it.
+      ...(address === undefined ? {} : { 'x-client-address': address }),
+    },
+  };
 }
 
 function failure(call: EdgeCall, error: unknown, method: DescMethod): ConnectError {

@@ -1,5 +1,13 @@
-import { duration, integer, list, optionalText, text } from '#lib/config/config.ts';
+import { duration, integer, list, text, type Field } from '#lib/config/config.ts';
 import * as shared from '#lib/config/shared.ts';
+
+/** The gateway has no data: this is for deployments whose events travel through PostgreSQL. */
+const eventsDatabaseUrl: Field<string | undefined> = {
+  ...shared.databaseUrl,
+  doc: 'Without NATS_URL: the PostgreSQL server that events travel through, as postgres://user:password@host:port/database.',
+  defaultText: 'unset',
+  parse: (raw) => (raw === undefined ? undefined : shared.databaseUrl.parse(raw)),
+};
 
 export const fields = {
   grpcPort: integer('GRPC_PORT', {
@@ -15,12 +23,12 @@ export const fields = {
     default: '127.0.0.1:50051',
     maxLength: 512,
   }),
+  accountAuthAddress: shared.accountAuthAddress,
+  natsUrl: shared.natsUrl,
+  eventsDatabaseUrl,
   meshKey: shared.meshKey,
   operatorKey: shared.operatorKey,
-  operatorTenant: optionalText('TELEGATE_OPERATOR_TENANT', {
-    doc: "The tenant that the operator's key belongs to, a UUID.",
-    maxLength: 36,
-  }),
+  operatorTenant: shared.operatorTenant,
   corsOrigins: list('CORS_ORIGINS', {
     doc: "The web pages that may call from a browser, as https://app.example.org, with commas between; * is every page. None: only the gateway's own.",
     default: [],
@@ -43,17 +51,8 @@ export const fields = {
   tlsCertFile: shared.tlsCertFile,
   tlsKeyFile: shared.tlsKeyFile,
   tlsClientCaFile: shared.tlsClientCaFile,
-  meshCaFile: optionalText('MESH_CA_FILE', {
-    doc: 'The authority (PEM) of the services behind the gateway; set, they are called over TLS.',
-    maxLength: 4_096,
-  }),
-  meshCertFile: optionalText('MESH_CERT_FILE', {
-    doc: 'With MESH_CA_FILE and MESH_KEY_FILE: the certificate (PEM) shown to the services.',
-    maxLength: 4_096,
-  }),
-  meshKeyFile: optionalText('MESH_KEY_FILE', {
-    doc: 'The private key (PEM) of MESH_CERT_FILE.',
-    maxLength: 4_096,
-  }),
+  meshCaFile: shared.meshCaFile,
+  meshCertFile: shared.meshCertFile,
+  meshKeyFile: shared.meshKeyFile,
   logLevel: shared.logLevel,
 };

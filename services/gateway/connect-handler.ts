@@ -25,7 +25,7 @@ export function rpcRoutes(edge: Edge, bridges: readonly Bridge[]): ReadonlyMap<s
     acceptCompression: [compressionGzip, compressionBrotli],
     readMaxBytes: maxMessageBytes,
     writeMaxBytes: maxMessageBytes,
-    requestGate: createGate(edge),
+    requestGate: createGate(edge, new Set(bridges.flatMap(({ openMethods }) => openMethods))),
   };
   const router = createConnectRouter(options);
   for (const bridge of bridges) bridge.register(router);

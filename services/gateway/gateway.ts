@@ -1,12 +1,15 @@
+import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import type { Client } from '#lib/rpc/client.ts';
 import { bridge, type Bridge } from './bridge.ts';
 import { docsRoutes } from './docs/routes.ts';
 import type { HttpRoute } from './http/routing.ts';
+import { publicKeysRoute } from './public-keys.ts';
 import { sessionManagerRoutes } from './sessions/routes.ts';
 
 export interface MeshClients {
   sessionPool: Client<typeof SessionPoolService>;
+  identity: Client<typeof IdentityService>;
 }
 
 export interface GatewaySettings {
@@ -26,6 +29,10 @@ export function gatewayRoutes(
         hidden: ['claimEgress', 'releaseEgress'],
         longLived: ['holdLease', 'manageLeases', 'watchPool'],
       }),
+      bridge(IdentityService, mesh.identity, {
+        hidden: ['verifyApiKey'],
+        open: ['register', 'login', 'refreshTokens', 'getJwks'],
+      }),
     ],
     routes: [
       ...sessionManagerRoutes({
@@ -33,6 +40,7 @@ export function gatewayRoutes(
         leaseTtlMs: httpLease.ttlMs,
         quarantineMs: httpLease.quarantineMs,
       }),
+      publicKeysRoute(mesh.identity),
       ...docsRoutes(version),
     ],
   };

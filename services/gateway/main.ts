@@ -1,12 +1,14 @@
-import { readFile } from 'node:fs/promises';
+import type { DescService } from '@bufbuild/protobuf';
+import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
-import { createAuthenticator } from '#lib/auth/authenticate.ts';
 import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
+import { openAuthenticator } from '#lib/auth/open.ts';
 import { servicePrincipal } from '#lib/auth/principal.ts';
 import { EDGE_SERVICE } from '#lib/auth/scopes.ts';
+import { openBus, type EventBus } from '#lib/events/bus.ts';
 import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
-import { connect, type ClientTls } from '#lib/rpc/client.ts';
-import { readTls } from '#lib/rpc/tls.ts';
+import { connect, type Client } from '#lib/rpc/client.ts';
+import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
 import { startAdminServer } from '#lib/telemetry/admin.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -39,31 +41,40 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   });
   onStop('admin server', () => admin.close());
 
-  const keys = meshKeys(config.meshKey);
-  const tokenFor = createMeshTokenSource(keys, EDGE_SERVICE, clock);
-  const sessionPool = connect(SessionPoolService, {
-    address: config.sessionPoolAddress,
-    balancing: 'round_robin',
-    token: (caller) => tokenFor(caller ?? servicePrincipal(EDGE_SERVICE, '')),
-    tls: await readMeshTls(config),
-  });
-  onStop('clients', () => sessionPool.close());
+  const bus = await openEvents(scope);
+  onStop('events', () => bus.close());
+  const tls = await readMeshTls(config);
+  const tokenFor = createMeshTokenSource(meshKeys(config.meshKey), EDGE_SERVICE, clock);
+  const open = <S extends DescService>(service: S, address: string): Client<S> => {
+    const client = connect(service, {
+      address,
+      balancing: 'round_robin',
+      token: (caller) => tokenFor(caller ?? servicePrincipal(EDGE_SERVICE, '')),
+      tls,
+    });
+    onStop(`client of ${service.name}`, () => client.close());
+    return client;
+  };
+  const mesh = {
+    sessionPool: open(SessionPoolService, config.sessionPoolAddress),
+    identity: open(IdentityService, config.accountAuthAddress),
+  };
 
   const gateway = await serveEdge({
     host: config.listenHost,
     port: config.grpcPort,
-    ...gatewayRoutes(
-      { sessionPool },
-      {
-        httpLease: { ttlMs: config.httpLeaseTtl, quarantineMs: config.httpQuarantine },
-        version: packageJson.version,
-      },
-    ),
-    authenticate: createAuthenticator({
-      meshKeys: keys,
-      operatorKey: config.operatorKey,
-      operatorTenant: config.operatorTenant,
+    ...gatewayRoutes(mesh, {
+      httpLease: { ttlMs: config.httpLeaseTtl, quarantineMs: config.httpQuarantine },
+      version: packageJson.version,
+    }),
+    authenticate: await openAuthenticator({
+      service: EDGE_SERVICE,
+      config,
+      source: { address: config.accountAuthAddress, tls },
+      bus,
       clock,
+      log,
+      onStop,
     }),
     corsOrigins: config.corsOrigins,
     tls: await readTls(config),
@@ -81,17 +92,10 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   );
 }
 
-async function readMeshTls(config: Scope<typeof fields>['config']): Promise<ClientTls | undefined> {
-  const { meshCaFile, meshCertFile, meshKeyFile } = config;
-  if ((meshCertFile === undefined) !== (meshKeyFile === undefined))
-    throw new Error('MESH_CERT_FILE and MESH_KEY_FILE belong together: set both or none');
-  if (meshCaFile === undefined) {
-    if (meshCertFile !== undefined) throw new Error('MESH_CERT_FILE is of use only with MESH_CA_FILE');
-    return undefined;
-  }
-  return {
-    ca: await readFile(meshCaFile),
-    ...(meshCertFile === undefined ? {} : { cert: await readFile(meshCertFile) }),
-    ...(meshKeyFile === undefined ? {} : { key: await readFile(meshKeyFile) }),
-  };
+/** They say which keys and logins have ended. */
+function openEvents({ config, log }: Scope<typeof fields>): Promise<EventBus> {
+  const { natsUrl, eventsDatabaseUrl } = config;
+  if (natsUrl === undefined && eventsDatabaseUrl === undefined)
+    throw new Error('NATS_URL is not set: set it, or DATABASE_URL where events travel through PostgreSQL');
+  return openBus({ natsUrl, databaseUrl: eventsDatabaseUrl ?? '', log });
 }

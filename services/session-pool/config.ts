@@ -16,10 +16,8 @@ export const fields = {
   meshKey: shared.meshKey,
   masterKey: shared.masterKey,
   operatorKey: shared.operatorKey,
-  operatorTenant: optionalText('TELEGATE_OPERATOR_TENANT', {
-    doc: "The tenant that the operator's key belongs to, a UUID.",
-    maxLength: 36,
-  }),
+  operatorTenant: shared.operatorTenant,
+  accountAuthAddress: shared.accountAuthAddress,
   quarantine: duration('POOL_QUARANTINE', {
     doc: 'How long a session is kept back after a lease with its key in hand that the holder did not release.',
     default: '2m',
@@ -55,6 +53,9 @@ export const fields = {
   tlsCertFile: shared.tlsCertFile,
   tlsKeyFile: shared.tlsKeyFile,
   tlsClientCaFile: shared.tlsClientCaFile,
+  meshCaFile: shared.meshCaFile,
+  meshCertFile: shared.meshCertFile,
+  meshKeyFile: shared.meshKeyFile,
   reflection: shared.reflection,
   logLevel: shared.logLevel,
 };

@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { pino } from 'pino';
 import { Client as PostgresClient } from 'pg';
+import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { createAuthenticator } from '#lib/auth/authenticate.ts';
 import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
@@ -37,7 +38,11 @@ export interface GatewayOptions {
   leaseTtlMs?: number;
   quarantineMs?: number;
   poolAddress?: string;
+  accountAuthAddress?: string;
 }
+
+/** For those who call nobody there. */
+const NOWHERE = '127.0.0.1:9';
 
 export interface TestTenant {
   readonly tenantId: string;
@@ -60,15 +65,27 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
   const closing: (() => Promise<void> | void)[] = [];
 
   async function addGateway(more: GatewayOptions = {}): Promise<{ url: string; edge: EdgeServing }> {
-    const { leaseTtlMs = 1_800_000, quarantineMs = 0, poolAddress } = { ...options, ...more };
+    const {
+      leaseTtlMs = 1_800_000,
+      quarantineMs = 0,
+      poolAddress,
+      accountAuthAddress = NOWHERE,
+    } = { ...options, ...more };
     const sessionPool = connect(SessionPoolService, {
       address: poolAddress ?? pool.replicas[0]!.address,
+      token: (caller) => tokenFor(caller!),
+    });
+    const identity = connect(IdentityService, {
+      address: accountAuthAddress,
       token: (caller) => tokenFor(caller!),
     });
     const edge = await serveEdge({
       host: '127.0.0.1',
       port: 0,
-      ...gatewayRoutes({ sessionPool }, { httpLease: { ttlMs: leaseTtlMs, quarantineMs }, version: '0.0.0' }),
+      ...gatewayRoutes(
+        { sessionPool, identity },
+        { httpLease: { ttlMs: leaseTtlMs, quarantineMs }, version: '0.0.0' },
+      ),
       authenticate: createAuthenticator({
         meshKeys: keys,
         operatorKey: pool.operatorKey,
@@ -85,6 +102,7 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
     });
     closing.push(
       () => sessionPool.close(),
+      () => identity.close(),
       () => edge.drain(0),
     );
     return { url: `http://127.0.0.1:${edge.port}`, edge };

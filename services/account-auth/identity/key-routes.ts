@@ -7,7 +7,7 @@ import {
 } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
 import { looksLikeApiKey } from '#lib/auth/api-key.ts';
 import { requireScope } from '#lib/auth/scopes.ts';
-import { RequestIdReused, Unauthenticated, type FieldViolation } from '#lib/rpc/errors.ts';
+import { NotFound, RequestIdReused, type FieldViolation } from '#lib/rpc/errors.ts';
 import type { Handlers } from '#lib/rpc/implement.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
 import { pageToken, readPageToken } from '#lib/requests/page-token.ts';
@@ -103,7 +103,7 @@ export function keyRoutes(
 
     async verifyApiKey({ secret }) {
       const row = looksLikeApiKey(secret) ? await findBySecret(database.kysely, secret) : undefined;
-      if (!row) throw new Unauthenticated();
+      if (!row) throw new NotFound('API key', 'of this secret that is good now');
       keyUsage.note(row.key_id);
       return { apiKey: apiKeyMessage(row) };
     },

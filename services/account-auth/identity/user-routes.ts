@@ -9,13 +9,7 @@ import type { MeshTokenVerifier } from '#lib/auth/mesh-token.ts';
 import { AlreadyExists, PermissionDenied, RequestIdReused, type FieldViolation } from '#lib/rpc/errors.ts';
 import type { Handlers } from '#lib/rpc/implement.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
-import {
-  findAnswers,
-  replayKey,
-  saveAnswers,
-  withReplayRetry,
-  type ReplayKey,
-} from '#lib/requests/replay.ts';
+import { findAnswers, replayKey, saveAnswers, type ReplayKey } from '#lib/requests/replay.ts';
 import * as validate from '#lib/requests/validate.ts';
 import { attemptSubject, countAttempts } from './attempts.ts';
 import { callerAddress } from './caller-address.ts';
@@ -47,17 +41,20 @@ export function userRoutes(
       };
       await countAttempts(identity, [attempt], settings.attempts.windowMs);
       const passwordHash = await passwords.hash(password);
-      return withReplayRetry(async () => {
-        const again = await earlierAnswer(identity, replay, email, password);
-        if (again) return again;
-        return transaction(database, async (trx) => {
+      try {
+        return await transaction(database, async (trx) => {
           const user = await register(trx, identity, { email, passwordHash, tenantName, invitation });
           const answer = create(RegisterResponseSchema, { user: userMessage(user) });
           if (replay)
             await saveAnswers(trx, [{ key: replay, answer: toBinary(RegisterResponseSchema, answer) }]);
           return answer;
         });
-      });
+      } catch (error) {
+        // The same request may have been first: then the address is taken, and the invitation used, by it.
+        const meanwhile = await earlierAnswer(identity, replay, email, password);
+        if (meanwhile) return meanwhile;
+        throw error;
+      }
     },
 
     async createInvitation(request, { principal }) {

@@ -1,6 +1,8 @@
 import type { JWK } from 'jose';
 import type { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
+import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import type { Client } from '#lib/rpc/client.ts';
+import { DomainError, Unauthenticated } from '#lib/rpc/errors.ts';
 import { isScope } from './access-token.ts';
 import type { KeyGrant } from './api-key.ts';
 import type { PublishedKeys } from './public-keys.ts';
@@ -18,7 +20,9 @@ const DEADLINE_MS = 3_000;
 export function remoteCredentials(identity: Client<typeof IdentityService>): CredentialSource {
   return {
     async verifyApiKey(secret) {
-      const { apiKey } = await identity.verifyApiKey({ secret }, { deadlineMs: DEADLINE_MS });
+      const { apiKey } = await identity
+        .verifyApiKey({ secret }, { deadlineMs: DEADLINE_MS })
+        .catch(asRefusal);
       if (!apiKey) throw new Error('account-auth answered without a key');
       const { keyId, tenantId, scopes, expireTime } = apiKey;
       return {
@@ -36,4 +40,10 @@ export function remoteCredentials(identity: Client<typeof IdentityService>): Cre
       };
     },
   };
+}
+
+/** That this service was refused says nothing of the key. */
+function asRefusal(error: unknown): never {
+  if (error instanceof DomainError && error.reason === ErrorReason.NOT_FOUND) throw new Unauthenticated();
+  throw error;
 }

@@ -145,6 +145,21 @@ export const tlsClientCaFile: Field<string | undefined> = optionalText('TLS_CLIE
   maxLength: 4_096,
 });
 
+export const meshCaFile: Field<string | undefined> = optionalText('MESH_CA_FILE', {
+  doc: 'The authority (PEM) of the other services of the mesh; set, they are called over TLS.',
+  maxLength: 4_096,
+});
+
+export const meshCertFile: Field<string | undefined> = optionalText('MESH_CERT_FILE', {
+  doc: 'With MESH_CA_FILE and MESH_KEY_FILE: the certificate (PEM) shown to the other services.',
+  maxLength: 4_096,
+});
+
+export const meshKeyFile: Field<string | undefined> = optionalText('MESH_KEY_FILE', {
+  doc: 'The private key (PEM) of MESH_CERT_FILE.',
+  maxLength: 4_096,
+});
+
 export const reflection = choice('REFLECTION', {
   doc: 'Who may list the services and their messages over gRPC reflection.',
   values: ['on', 'authenticated', 'off'],

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { ClientTls } from './client.ts';
 import type { ServerTls } from './server.ts';
 
 export interface TlsFiles {
@@ -21,6 +22,28 @@ export async function readTls(files: TlsFiles): Promise<ServerTls | undefined> {
     ...(tlsClientCaFile === undefined
       ? {}
       : { clientCa: await readPem('TLS_CLIENT_CA_FILE', tlsClientCaFile) }),
+  };
+}
+
+export interface MeshTlsFiles {
+  meshCaFile: string | undefined;
+  meshCertFile: string | undefined;
+  meshKeyFile: string | undefined;
+}
+
+/** What the other services are called with; none where they are called without TLS. */
+export async function readMeshTls(files: MeshTlsFiles): Promise<ClientTls | undefined> {
+  const { meshCaFile, meshCertFile, meshKeyFile } = files;
+  if ((meshCertFile === undefined) !== (meshKeyFile === undefined))
+    throw new Error('MESH_CERT_FILE and MESH_KEY_FILE belong together: set both or none');
+  if (meshCaFile === undefined) {
+    if (meshCertFile !== undefined) throw new Error('MESH_CERT_FILE is of use only with MESH_CA_FILE');
+    return undefined;
+  }
+  return {
+    ca: await readPem('MESH_CA_FILE', meshCaFile),
+    ...(meshCertFile === undefined ? {} : { cert: await readPem('MESH_CERT_FILE', meshCertFile) }),
+    ...(meshKeyFile === undefined ? {} : { key: await readPem('MESH_KEY_FILE', meshKeyFile) }),
   };
 }
 

@@ -81,7 +81,7 @@ type IdentityServiceClient interface {
 	RevokeApiKey(ctx context.Context, in *RevokeApiKeyRequest, opts ...grpc.CallOption) (*RevokeApiKeyResponse, error)
 	// Says what an API key stands for. Scope `mesh`. The answer may be used for a minute, and while this service
 	// can not be reached for ten, unless the event CredentialRevoked says that the key has ended. Errors:
-	// CREDENTIALS_INVALID.
+	// NOT_FOUND (it is unknown, revoked or expired).
 	VerifyApiKey(ctx context.Context, in *VerifyApiKeyRequest, opts ...grpc.CallOption) (*VerifyApiKeyResponse, error)
 	// Returns the public keys that access tokens are signed with, the next one included before it is used. Needs
 	// no credentials. May be cached until `expire_time`.
@@ -262,7 +262,7 @@ type IdentityServiceServer interface {
 	RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*RevokeApiKeyResponse, error)
 	// Says what an API key stands for. Scope `mesh`. The answer may be used for a minute, and while this service
 	// can not be reached for ten, unless the event CredentialRevoked says that the key has ended. Errors:
-	// CREDENTIALS_INVALID.
+	// NOT_FOUND (it is unknown, revoked or expired).
 	VerifyApiKey(context.Context, *VerifyApiKeyRequest) (*VerifyApiKeyResponse, error)
 	// Returns the public keys that access tokens are signed with, the next one included before it is used. Needs
 	// no credentials. May be cached until `expire_time`.

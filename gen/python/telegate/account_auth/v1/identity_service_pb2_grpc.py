@@ -196,7 +196,7 @@ class IdentityServiceServicer:
     def VerifyApiKey(self, request, context):
         """Says what an API key stands for. Scope `mesh`. The answer may be used for a minute, and while this service
         can not be reached for ten, unless the event CredentialRevoked says that the key has ended. Errors:
-        CREDENTIALS_INVALID.
+        NOT_FOUND (it is unknown, revoked or expired).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -800,7 +800,7 @@ export const IdentityService: GenService<{
   /**
    * Says what an API key stands for. Scope `mesh`. The answer may be used for a minute, and while this service
    * can not be reached for ten, unless the event CredentialRevoked says that the key has ended. Errors:
-   * CREDENTIALS_INVALID.
+   * NOT_FOUND (it is unknown, revoked or expired).
    *
    * @generated from rpc telegate.account_auth.v1.IdentityService.VerifyApiKey
    */
