@@ -144,21 +144,35 @@ type RpcErrorFields = Pick<
 /** `dependency` names the service that was called, for errors that come from the way to it. */
 export function fromStatus(error: ServiceError, dependency: string): RpcError {
   const sent = sentStatus(error.metadata);
-  const info = sent && unpack(sent, ErrorInfoSchema);
-  if (!sent || info?.domain !== DOMAIN) return undetailed(error, dependency);
+  return (
+    (sent && detailed({ ...sent, code: error.code, message: error.details }, error)) ??
+    undetailed(error, dependency)
+  );
+}
+
+/** What toStatusMessage made of an error, as an error again. */
+export function fromStatusMessage(sent: Status): RpcError {
+  const { code, message } = sent;
+  return detailed(sent) ?? rpcError(new Error(message), code, ErrorReason.INTERNAL, message);
+}
+
+/** None for a status that is not ours. */
+function detailed(sent: Status, cause?: ServiceError): RpcError | undefined {
+  const info = unpack(sent, ErrorInfoSchema);
+  if (info?.domain !== DOMAIN) return undefined;
   const retryDelay = unpack(sent, RetryInfoSchema)?.retryDelay;
   return new RpcError(
     {
-      code: error.code,
+      code: sent.code,
       reason: reasonsByName.get(info.reason) ?? ErrorReason.UNSPECIFIED,
-      message: error.details,
+      message: sent.message,
       metadata: { ...info.metadata },
       retryAfterMs: retryDelay && durationMs(retryDelay),
       fieldViolations: unpack(sent, BadRequestSchema)?.fieldViolations,
       preconditions: unpack(sent, PreconditionFailureSchema)?.violations,
       quotas: unpack(sent, QuotaFailureSchema)?.violations,
     },
-    error,
+    cause,
   );
 }
 
@@ -192,31 +206,37 @@ function undetailed(error: ServiceError, dependency: string): RpcError {
   if (code === status.RESOURCE_EXHAUSTED && tooLarge) {
     const limit = tooLarge[1] ?? tooLarge[2]!;
     const message = `The answer of ${dependency} is over the limit of ${limit} bytes. Ask for less at a time.`;
-    return rpcError(error, ErrorReason.MESSAGE_TOO_LARGE, message, { limit_bytes: limit });
+    return rpcError(error, code, ErrorReason.MESSAGE_TOO_LARGE, message, { limit_bytes: limit });
   }
   switch (code) {
     case status.UNAVAILABLE: {
       const message = `${dependency} can not be reached. Try again.`;
-      const unavailable = rpcError(error, ErrorReason.DEPENDENCY_UNAVAILABLE, message, { dependency });
+      const unavailable = rpcError(error, code, ErrorReason.DEPENDENCY_UNAVAILABLE, message, { dependency });
       unavailable.retryAfterMs = 1_000;
       return unavailable;
     }
     case status.DEADLINE_EXCEEDED:
-      return rpcError(error, ErrorReason.DEADLINE_EXCEEDED, `${dependency} did not answer in time.`);
+      return rpcError(error, code, ErrorReason.DEADLINE_EXCEEDED, `${dependency} did not answer in time.`);
     case status.CANCELLED:
-      return rpcError(error, ErrorReason.CANCELLED, 'The call was cancelled.');
+      return rpcError(error, code, ErrorReason.CANCELLED, 'The call was cancelled.');
     default:
-      return rpcError(error, ErrorReason.INTERNAL, `${dependency} answered with ${status[code] ?? code}.`);
+      return rpcError(
+        error,
+        code,
+        ErrorReason.INTERNAL,
+        `${dependency} answered with ${status[code] ?? code}.`,
+      );
   }
 }
 
 function rpcError(
-  cause: ServiceError,
+  cause: Error,
+  code: status,
   reason: ErrorReason,
   message: string,
   metadata: Record<string, string> = {},
 ): RpcError {
-  const fields = { code: cause.code, reason, message, metadata };
+  const fields = { code, reason, message, metadata };
   return new RpcError(
     {
       ...fields,

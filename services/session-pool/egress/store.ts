@@ -22,7 +22,8 @@ interface ClaimRow {
   living: boolean;
   holder: string | null;
   expire_time: Date | null;
-  by_file: boolean;
+  /** The holder has the key, or the session's file: it connects on its own, outside the mesh. */
+  outside: boolean;
   claim_process: string | null;
   claim_expire_time: Date | null;
 }
@@ -57,7 +58,7 @@ export async function claimEgress(
       judged as materialized (
         select slots.session_id, wanted.lease_id, slots.claim_process, slots.claim_expire_time,
           slots.lease_id = wanted.lease_id and slots.fencing_token = wanted.fencing_token as living,
-          slots.file_quarantine_ms is not null as by_file, slots.holder, slots.expire_time,
+          slots.file_quarantine_ms is not null or coalesce(slots.credentials, false) as outside, slots.holder, slots.expire_time,
           slots.claim_process is null or slots.claim_process = ${processId}
             or slots.claim_expire_time <= clock.at as unclaimed
         from slots join wanted using (session_id), clock
@@ -68,7 +69,7 @@ export async function claimEgress(
           claim_expire_time = clock.at + ${CLAIM_TTL_MS} * interval '1 ms'
         from judged, clock
         where slots.session_id = judged.session_id and judged.living and judged.unclaimed
-          and not judged.by_file
+          and not judged.outside
         returning slots.session_id
       )
       select judged.*, coalesce(judged.living, false) as living,
@@ -84,8 +85,7 @@ function outcomeOf(lease: ClaimedLease, row: ClaimRow | undefined): ClaimOutcome
   if (!row?.living) return { kind: 'refused', lease, error: new LeaseLostError(lease.leaseId, sessionId) };
   if (row.granted)
     return { kind: 'claimed', lease, sessionId: row.session_id, environment: row.environment ?? '' };
-  // Whoever opened the session's file holds its socket outside the mesh.
-  if (row.by_file) {
+  if (row.outside) {
     const error = new EgressClaimed(row.session_id, row.holder ?? '', row.expire_time ?? new Date(0));
     return { kind: 'refused', lease, error };
   }
