@@ -31,7 +31,7 @@ export interface Use extends Way {
 /** An account's failures here since anybody succeeded. */
 interface Failures {
   readonly times: number;
-  /** The last. */
+  /** The last that was counted. */
   readonly at: number;
   readonly across: string;
   /** It may as well have been what lies across. */
@@ -52,6 +52,8 @@ const SEVERAL_TIMES = 5;
 const SEVERAL_ACCOUNTS = 3;
 /** A data centre is not blamed for one path, unless there is no other. */
 const SEVERAL_PATHS = 2;
+/** Many calls of an account may be under way when its connection ends: that is one failure. */
+const ONE_MOMENT_MS = 250;
 /** Failures further apart than this have nothing to do with one another. */
 const MEMORY_MS = 60_000;
 const FIRST_PROBE_MS = 5_000;
@@ -105,8 +107,12 @@ export class Breaker {
     const at = this.#options.clock.monotonic();
     for (const [account, failure] of this.#failures)
       if (at - failure.at > MEMORY_MS) this.#failures.delete(account);
-    const times = (this.#failures.get(use.account)?.times ?? 0) + 1;
-    this.#failures.set(use.account, { times, at, across: use.across(this).name, unsure });
+    const before = this.#failures.get(use.account);
+    const isSame = before !== undefined && at - before.at < ONE_MOMENT_MS;
+    if (!isSame) {
+      const times = (before?.times ?? 0) + 1;
+      this.#failures.set(use.account, { times, at, across: use.across(this).name, unsure });
+    }
     return this.#isBroken();
   }
 

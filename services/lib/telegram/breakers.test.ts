@@ -36,12 +36,16 @@ function world() {
         dataCenter,
       }),
     );
-  return { clock, breakers, probes, heard, positions, users };
+  /** All of them fail, so many times, never at the moment of the time before. */
+  const fails = async (failing: Route | Route[] | undefined, culprit: Culprit, times = 5): Promise<void> => {
+    for (let n = 0; n < times; n += 1) {
+      await clock.advance(250);
+      for (const route of [failing!].flat()) route.failed(culprit);
+    }
+  };
+  return { clock, breakers, probes, heard, positions, users, fails };
 }
 
-const fails = (route: Route | undefined, culprit: Culprit, times = 5): void => {
-  for (let n = 0; n < times; n += 1) route!.failed(culprit);
-};
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const isRefused = (route: Route): boolean => {
   try {
@@ -53,72 +57,82 @@ const isRefused = (route: Route): boolean => {
   }
 };
 
-test('a failure or four are bad luck, also for an account that is alone', () => {
-  const { users } = world();
+test('a failure or four are bad luck, also for an account that is alone', async () => {
+  const { users, fails } = world();
   const [route] = users(1, proxy('p'));
-  fails(route, 'proxy', 4);
+  await fails(route, 'proxy', 4);
   expect(isRefused(route!)).toBe(false);
-  fails(route, 'proxy', 1);
+  await fails(route, 'proxy', 1);
   expect(isRefused(route!)).toBe(true);
 });
 
+test('many calls that end with one connection are one failure', async () => {
+  const { users, clock } = world();
+  const [route] = users(1, proxy('p'));
+  for (let call = 0; call < 64; call += 1) {
+    route!.failed('proxy');
+    await clock.advance(3);
+  }
+  expect(isRefused(route!)).toBe(false);
+});
+
 test('a proxy opens when three of its accounts fail, not when one fails three times', async () => {
-  const { users, positions, heard } = world();
+  const { users, positions, heard, fails } = world();
   const [a, b, c] = users(10, proxy('p')) as [Route, Route, Route];
-  for (const route of [a, a, a, b, b]) route.failed('proxy');
+  await fails([a, b], 'proxy');
   await settle();
   expect(isRefused(a)).toBe(false);
-  c.failed('proxy');
+  await fails(c, 'proxy', 1);
   expect(isRefused(a)).toBe(true);
   await settle();
   expect(positions()).toEqual({ 'proxy:p': 'open', 'dc:2': 'closed' });
   expect(heard).toEqual(['proxy:p open']);
 });
 
-test.each([1, 2])('with %i accounts on it, all must fail', (count) => {
-  const { users } = world();
+test.each([1, 2])('with %i accounts on it, all must fail', async (count) => {
+  const { users, fails } = world();
   const routes = users(count, proxy('p'));
   for (const route of routes) {
     expect(isRefused(route)).toBe(false);
-    fails(route, 'proxy');
+    await fails(route, 'proxy');
   }
   expect(isRefused(routes[0]!)).toBe(true);
 });
 
-test('two sessions of one account are one account', () => {
-  const { breakers } = world();
+test('two sessions of one account are one account', async () => {
+  const { breakers, fails } = world();
   const way = { egress: proxy('p'), dataCenter: 2 };
   const twice = [breakers.enter('a', way), breakers.enter('a', way)];
   const other = breakers.enter('b', way);
-  for (const route of twice) fails(route, 'proxy');
+  await fails(twice, 'proxy');
   expect(isRefused(other)).toBe(false);
 });
 
-test('one success in between, and it was not the proxy', () => {
-  const { users } = world();
+test('one success in between, and it was not the proxy', async () => {
+  const { users, fails } = world();
   const [a, b, c, d] = users(4, proxy('p')) as [Route, Route, Route, Route];
-  fails(a, 'proxy');
-  fails(b, 'proxy');
+  await fails(a, 'proxy');
+  await fails(b, 'proxy');
   d.succeeded();
-  fails(c, 'proxy');
+  await fails(c, 'proxy');
   expect(isRefused(a)).toBe(false);
 });
 
 test('failures an hour apart have nothing to do with each other', async () => {
-  const { users, clock } = world();
+  const { users, clock, fails } = world();
   const routes = users(4, proxy('p'));
   for (const route of routes) {
-    fails(route, 'proxy');
+    await fails(route, 'proxy');
     await clock.advance(40_000);
   }
   expect(isRefused(routes[0]!)).toBe(false);
 });
 
-test('a data centre opens when it fails over several paths, or over the only one', () => {
+test('a data centre opens when it fails over several paths, or over the only one', async () => {
   const several = world();
   const overP = several.users(5, proxy('p'));
   const overQ = several.users(5, proxy('q'));
-  for (const route of overP) fails(route, 'data-center');
+  await several.fails(overP, 'data-center');
   expect(isRefused(overQ[0]!)).toBe(false);
   overQ[0]!.failed('data-center');
   expect(isRefused(overQ[0]!)).toBe(true);
@@ -127,15 +141,15 @@ test('a data centre opens when it fails over several paths, or over the only one
 
   const only = world();
   const routes = only.users(3, proxy('p'));
-  for (const route of routes) fails(route, 'data-center');
+  await only.fails(routes, 'data-center');
   expect(only.positions()).toEqual({ 'proxy:p': 'closed', 'dc:2': 'open' });
 });
 
-test('one account over its own proxy does not close a data centre for others on that path', () => {
-  const { users } = world();
+test('one account over its own proxy does not close a data centre for others on that path', async () => {
+  const { users, fails } = world();
   const routes = users(5, proxy('p'));
-  fails(routes[0], 'data-center');
-  fails(routes[1], 'data-center');
+  await fails(routes[0], 'data-center');
+  await fails(routes[1], 'data-center');
   expect(isRefused(routes[4]!)).toBe(false);
 });
 
@@ -143,43 +157,46 @@ test("what may be either is the proxy's where other paths work, and the data cen
   const sick = world();
   const onSick = sick.users(3, proxy('sick'));
   sick.users(3, proxy('well'));
-  for (const route of onSick) fails(route, 'either');
+  await sick.fails(onSick, 'either');
   expect(sick.positions()).toEqual({ 'proxy:sick': 'open', 'proxy:well': 'closed', 'dc:2': 'closed' });
 
   const dead = world();
   const onP = dead.users(3, proxy('p'));
   const onQ = dead.users(3, proxy('q'));
-  for (const route of [onP[0]!, onQ[0]!, onP[1]!, onQ[1]!, onP[2]!, onQ[2]!]) fails(route, 'either', 2);
+  await dead.fails([onP[0]!, onQ[0]!, onP[1]!, onQ[1]!, onP[2]!, onQ[2]!], 'either', 2);
   await settle();
   expect(dead.positions()).toEqual({ 'proxy:p': 'closed', 'proxy:q': 'closed', 'dc:2': 'open' });
   // What was held against the proxies before went with it.
-  fails(onP[0], 'proxy');
+  await dead.fails(onP[0], 'proxy');
   expect(dead.positions()['proxy:p']).toBe('closed');
 });
 
-test('the direct path opens when several data centres fail over it', () => {
-  const { users, positions } = world();
+test('the direct path opens when several data centres fail over it', async () => {
+  const { users, positions, fails } = world();
   const to2 = users(3, direct, 2);
   const to4 = users(3, direct, 4);
-  fails(to2[0], 'data-center');
-  fails(to2[1], 'data-center');
+  await fails(to2[0], 'data-center');
+  await fails(to2[1], 'data-center');
   expect(positions()['direct']).toBe('closed');
-  fails(to4[0], 'data-center', 1);
+  await fails(to4[0], 'data-center', 1);
   expect(positions()['direct']).toBe('open');
 });
 
-test('a data centre that answers that it is in trouble shows that the path works', () => {
-  const { users, positions } = world();
+test('a data centre that answers that it is in trouble shows that the path works', async () => {
+  const { users, positions, clock, fails } = world();
   const routes = users(3, direct);
-  for (const route of routes) fails(route, 'data-center', 1);
-  for (const route of routes) for (let n = 0; n < 5; n += 1) route.troubled();
+  await fails(routes, 'data-center', 1);
+  for (let n = 0; n < 2; n += 1) {
+    await clock.advance(250);
+    for (const route of routes) route.troubled();
+  }
   expect(positions()).toEqual({ direct: 'closed', 'dc:2': 'open' });
 });
 
 test('never more than half of the proxies at once, but always one', async () => {
-  const { users, positions, probes, clock } = world();
+  const { users, positions, probes, clock, fails } = world();
   const all = ['a', 'b', 'c', 'd', 'e'].map((id) => users(1, proxy(id))[0]!);
-  for (const route of all) fails(route, 'proxy');
+  await fails(all, 'proxy');
   await settle();
   const open = () => Object.values(positions()).filter((position) => position !== 'closed').length;
   expect(open()).toBe(2);
@@ -187,14 +204,14 @@ test('never more than half of the proxies at once, but always one', async () => 
   probes[0]!.answer.resolve();
   await settle();
   expect(open()).toBe(1);
-  fails(all[4], 'proxy');
+  await fails(all[4], 'proxy');
   expect(open()).toBe(2);
 });
 
 test('half open sends one probe, on a way somebody uses, while everybody is refused', async () => {
-  const { users, probes, clock, positions, heard } = world();
+  const { users, probes, clock, positions, heard, fails } = world();
   const routes = users(3, proxy('p'));
-  for (const route of routes) fails(route, 'proxy');
+  await fails(routes, 'proxy', 2);
   await clock.advance(3_749);
   expect(probes).toHaveLength(0);
   await clock.advance(1);
@@ -212,9 +229,9 @@ test('half open sends one probe, on a way somebody uses, while everybody is refu
 });
 
 test('after each failed probe the next is twice as far off, up to a minute; the refusal says when', async () => {
-  const { users, probes, clock } = world();
+  const { users, probes, clock, fails } = world();
   const [route] = users(1, proxy('p'));
-  fails(route, 'proxy');
+  await fails(route, 'proxy');
   await settle();
   const waits: number[] = [];
   for (let n = 0; n < 6; n += 1) {
@@ -230,8 +247,8 @@ test('after each failed probe the next is twice as far off, up to a minute; the 
 });
 
 test('a probe without an answer fails after ten seconds, and its work is given up', async () => {
-  const { users, probes, clock, positions } = world();
-  fails(users(1, proxy('p'))[0], 'proxy');
+  const { users, probes, clock, positions, fails } = world();
+  await fails(users(1, proxy('p'))[0], 'proxy');
   await clock.advance(3_750 + 10_000);
   expect(positions()['proxy:p']).toBe('open');
   expect(probes[0]!.signal.aborted).toBe(true);
@@ -239,14 +256,14 @@ test('a probe without an answer fails after ten seconds, and its work is given u
 
 test('a proxy that carries the probe to a dead data centre works; a dead proxy clears no data centre', async () => {
   const first = world();
-  fails(first.users(1, proxy('p'))[0], 'proxy');
+  await first.fails(first.users(1, proxy('p'))[0], 'proxy');
   await first.clock.advance(3_750);
   first.probes[0]!.answer.reject(new DialRefused('data-center', 'ECONNREFUSED'));
   await settle();
   expect(first.positions()['proxy:p']).toBe('closed');
 
   const second = world();
-  fails(second.users(1, proxy('p'))[0], 'data-center');
+  await second.fails(second.users(1, proxy('p'))[0], 'data-center');
   await second.clock.advance(3_750);
   second.probes[0]!.answer.reject(new ProxyRefused('credentials'));
   await settle();
@@ -254,8 +271,8 @@ test('a proxy that carries the probe to a dead data centre works; a dead proxy c
 });
 
 test('a data centre is probed over another path each time', async () => {
-  const { users, probes, clock } = world();
-  for (const route of [...users(2, proxy('p')), ...users(2, proxy('q'))]) fails(route, 'data-center', 2);
+  const { users, probes, clock, fails } = world();
+  await fails([...users(2, proxy('p')), ...users(2, proxy('q'))], 'data-center', 2);
   for (let n = 0; n < 4; n += 1) {
     while (probes.length <= n) await clock.advance(1_000);
     probes[n]!.answer.reject(new Error('no'));
@@ -267,18 +284,19 @@ test('a data centre is probed over another path each time', async () => {
 });
 
 test('many open breakers share one timer', async () => {
-  const { users, clock } = world();
+  const { users, clock, fails } = world();
   for (let n = 0; n < 40; n += 1) users(1, proxy(String(n)));
-  for (let n = 0; n < 20; n += 1) fails(users(1, proxy(String(n)))[0], 'proxy');
+  const sick = Array.from({ length: 20 }, (_, n) => users(1, proxy(String(n)))[0]!);
+  await fails(sick, 'proxy');
   await settle();
   expect(clock.pendingTimers).toBe(1);
 });
 
 test('breakers leave with their last user; an open one when its probe would be due', async () => {
-  const { users, breakers, clock, heard, probes } = world();
+  const { users, breakers, clock, heard, probes, fails } = world();
   const [well] = users(1, proxy('well'));
   const [sick] = users(1, proxy('sick'));
-  fails(sick, 'proxy');
+  await fails(sick, 'proxy');
   await settle();
   well!.leave();
   well!.leave();
@@ -295,8 +313,8 @@ test('breakers leave with their last user; an open one when its probe would be d
 });
 
 test('after closing nothing is probed and nobody is told', async () => {
-  const { users, breakers, clock, probes, heard } = world();
-  fails(users(1, proxy('p'))[0], 'proxy');
+  const { users, breakers, clock, probes, heard, fails } = world();
+  await fails(users(1, proxy('p'))[0], 'proxy');
   await settle();
   breakers.close();
   await clock.advance(120_000);
@@ -313,7 +331,7 @@ test('in any order of failures, answers and comings and goings, no open breaker 
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      const { breakers } = world();
+      const { breakers, fails } = world();
       const routes = new Map<number, Route>();
       const failedOn = new Map<string, Set<number>>();
       const proxies = () => breakers.states().filter(({ kind }) => kind === 'proxy');
@@ -345,7 +363,7 @@ test('in any order of failures, answers and comings and goings, no open breaker 
           const isBlamed = culprit === 'either' || (culprit === 'proxy') === name.startsWith('proxy');
           if (does === 'fail' && route && isBlamed) failed.add(who);
         }
-        if (does === 'fail' && route) fails(route, culprit);
+        if (does === 'fail' && route) await fails(route, culprit);
         const opened = breakers
           .states()
           .filter(({ name, position }) => position !== 'closed' && closed.has(name));

@@ -118,7 +118,7 @@ test('calls, waits, conditions and breakers are measured', async () => {
   await pipeline.call(new Api.users.GetUsers({ id: [] }), limits);
   await pipeline.call(new Api.users.GetUsers({ id: [] }), limits).catch(() => undefined);
   await pipeline.call(new Api.updates.GetState(), limits).catch(() => undefined);
-  openBreaker();
+  await openBreaker();
   const stop = observeBreakers(breakers);
   const text = (await metricsText())!;
   stop();

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { FaultSpecSchema, FloodWaitKind } from '#gen/telegate/local_telegram/v1/faults_pb.ts';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { application, environmentOf, linkTo, quiet } from '../../../tests/support/driver.ts';
 import { startControl, type TestControl } from '../../../tests/support/local-telegram-control.ts';
 import { startTestTelegram, type TestTelegram } from '../../../tests/support/local-telegram.ts';
@@ -182,9 +182,14 @@ test("trouble that lasts opens the breaker; a probe of nobody's closes it", asyn
   const { pipeline, scope, breakers, route } = await session();
   await playError(scope, 'RPC_CALL_FAIL', 5);
   const edit = new Api.messages.EditMessage({ peer: new Api.InputPeerSelf(), id: 1, message: 'x' });
-  for (let times = 0; times < 5; times += 1)
-    await expect(pipeline.call(edit, limits)).rejects.toThrow(TelegramUnreachable);
-  expect(() => route.check()).toThrow('dc:2');
+  const fail = () => expect(pipeline.call(edit, limits)).rejects.toThrow(TelegramUnreachable);
+  await vi.waitFor(
+    async () => {
+      await fail();
+      expect(() => route.check()).toThrow('dc:2');
+    },
+    { interval: 260, timeout: 5_000 },
+  );
   const sockets = liveSockets();
   const closed = Promise.withResolvers<string>();
   breakers.onChange(({ name, position }) => position === 'closed' && closed.resolve(name));

@@ -67,6 +67,21 @@ test('without a lease nothing leaves', async () => {
   expect(sent).toEqual([]);
 });
 
+test('a token that has become stale lets nothing out, and makes no link', async () => {
+  const { pipeline, makeStale, links, link, sent } = session();
+  const connected = Promise.withResolvers<Link>();
+  links.link = undefined;
+  links.connect = () => connected.promise;
+  const call = errorOf(LeaseLost, pipeline.call(read(), limits));
+  await setImmediate();
+  makeStale();
+  connected.resolve(link);
+  await call;
+  expect(sent).toEqual([]);
+  links.connect = never;
+  await errorOf(LeaseLost, pipeline.call(read(), limits));
+});
+
 test('a lease that ends while the link is made lets nothing out', async () => {
   const { pipeline, links, link, clock, leaseEndsIn, sent } = session();
   leaseEndsIn(1_000);
@@ -321,7 +336,7 @@ test('an attempt asks lease, gate and breaker again', async () => {
   const broken = session(says(500, 'RPC_CALL_FAIL'), answers);
   const second = errorOf(BreakerOpen, broken.pipeline.call(read(), limits));
   await setImmediate();
-  broken.openBreaker();
+  await broken.openBreaker();
   await broken.clock.advance(1_000);
   await second;
   expect(broken.sent).toHaveLength(1);
@@ -329,7 +344,7 @@ test('an attempt asks lease, gate and breaker again', async () => {
 
 test('an open breaker lets nothing out', async () => {
   const { pipeline, openBreaker, sent } = session();
-  openBreaker();
+  await openBreaker();
   const refused = await errorOf(BreakerOpen, pipeline.call(read(), limits));
   expect(refused.metadata).toEqual({ breaker: 'dc:2' });
   expect(refused.retryAfterMs).toBeGreaterThanOrEqual(1_000);
