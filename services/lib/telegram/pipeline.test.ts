@@ -173,6 +173,27 @@ test.each([
   expect(culprits).toEqual(blamed);
 });
 
+test('silence until the end of the lease is LEASE_LOST, also when the timer fires a moment early', async () => {
+  const { pipeline, clock, leaseEndsIn } = session(async (_, { deadlineMs }) => {
+    await clock.advance(deadlineMs - 0.5);
+    throw new CallTimedOut(true);
+  });
+  await errorOf(DeadlineExceeded, pipeline.call(read(), { deadlineMs: 100 }));
+  leaseEndsIn(1_000);
+  expect((await errorOf(LeaseLost, pipeline.call(read(), limits))).metadata['session_id']).toBe('7');
+});
+
+test('a lease that was renewed meanwhile is not lost', async () => {
+  const { pipeline, clock, leaseEndsIn } = session(async (_, { deadlineMs }) => {
+    await clock.advance(deadlineMs / 2);
+    leaseEndsIn(60_000);
+    await clock.advance(deadlineMs / 2);
+    throw new CallTimedOut(true);
+  });
+  leaseEndsIn(1_000);
+  expect(await errorOf(TelegramUnreachable, pipeline.call(read(), limits))).toMatchObject({ sent: true });
+});
+
 test('a caller that gives up gets CANCELLED', async () => {
   const { pipeline, sent } = session(fails(new CallAborted(true)));
   await errorOf(Cancelled, pipeline.call(read(), limits));

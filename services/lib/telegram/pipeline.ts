@@ -69,6 +69,7 @@ export interface Pipeline {
 const CALL_LIMIT_MS = 30_000;
 /** A silence this long says something about the path; a shorter one only that the caller was in a hurry. */
 const SILENCE_MS = 10_000;
+const TIMER_SLACK_MS = 2;
 const MAX_RUNNING = 1_000;
 const MAX_ATTEMPTS = 3;
 const FIRST_RETRY_MS = 200;
@@ -107,7 +108,14 @@ class SessionPipeline implements Pipeline {
     const { clock } = this.#parts;
     const method = methodOf(request);
     const startedAt = clock.monotonic();
-    const call: Call = { method, request, limits, until: startedAt + limits.deadlineMs, span: undefined };
+    const call: Call = {
+      method,
+      request,
+      limits,
+      until: startedAt + limits.deadlineMs,
+      bound: 'caller',
+      span: undefined,
+    };
     let outcome: Outcome = 'ok';
     this.#running += 1;
     try {
@@ -180,7 +188,9 @@ class SessionPipeline implements Pipeline {
     if (ofLease <= 0) throw this.#leaseLost();
     const ofCaller = call.until - clock.monotonic();
     if (ofCaller <= 0) throw new DeadlineExceeded();
-    return Math.min(ofCaller, ofLease, CALL_LIMIT_MS);
+    const left = Math.min(ofCaller, ofLease, CALL_LIMIT_MS);
+    call.bound = left === ofCaller ? 'caller' : left === ofLease ? 'lease' : 'call';
+    return left;
   }
 
   /** The outcome of `work`, or LeaseLost at the moment when the lease is. */
@@ -271,8 +281,10 @@ class SessionPipeline implements Pipeline {
 
   #silent(call: Call, route: Route, error: CallTimedOut, waitedMs: number): Error {
     if (waitedMs >= SILENCE_MS) route.failed('either');
-    if (this.#parts.clock.monotonic() >= call.until) return new DeadlineExceeded();
-    return unreachable(route, error.sent, error);
+    // Not by the clock alone: a timer may fire a moment early.
+    if (call.bound === 'caller') return new DeadlineExceeded();
+    const isOver = call.bound === 'lease' && this.#parts.guard.remainingMs() < TIMER_SLACK_MS;
+    return isOver ? this.#leaseLost() : unreachable(route, error.sent, error);
   }
 
   #closed({ method, request }: Call, route: Route, error: LinkClosed): Error {
@@ -303,6 +315,8 @@ interface Call {
   readonly request: Api.AnyRequest;
   readonly limits: PipelineLimits;
   readonly until: number;
+  /** Whose time is the shortest. */
+  bound: 'caller' | 'lease' | 'call';
   /** None until the call is let through. */
   span: Span | undefined;
 }
