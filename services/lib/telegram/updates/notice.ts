@@ -25,6 +25,7 @@ export type GapCause =
   | 'state-refused' // Telegram does not know the counters that were kept
   | 'unreadable' // the difference holds what this layer can not read
   | 'unknown-channel' // it changed while away, and no counter of it was known
+  | 'never-given' // the differences go on without what was announced
   | 'channel-gone'; // the account may not read it any more
 
 /** A stretch that is not whole; what comes after it in the same scope is newer. */

@@ -356,3 +356,51 @@ test.each(['account', NEWS] as const)(
     expect(textsOf(notices)).toEqual(Array.from({ length: 402 }, (_, index) => `${scope} ${index + 2}`));
   },
 );
+
+test('what was announced and is in no difference is given up in the end, and told', async () => {
+  const { server, clock, push, notices } = await started();
+  const { pts } = server.boxes.get('account')!;
+  push(new Api.UpdateDeleteMessages({ messages: [1], pts: pts + 3, ptsCount: 1 }));
+  await clock.advance(3_600_000);
+  expect(server.calls).toHaveLength(5);
+  expect(gapsOf(notices)).toMatchObject([{ cause: 'never-given', fromPts: pts, toPts: pts + 2 }]);
+  expect(deletedIn(notices)).toEqual(['account 1']);
+});
+
+test('a channel without its access hash goes on behind what is missing, with a gap', async () => {
+  const server = new PlayedServer({ channels: [NEWS] });
+  const { loop, clock, notices } = await playedSession(server);
+  const push = (update: Api.TypeUpdate) =>
+    loop.receive(new Api.Updates({ updates: [update], users: [], chats: [], date: 0, seq: 0 }));
+  push(server.happen(NEWS));
+  server.happen(NEWS);
+  push(server.happen(NEWS));
+  await clock.advance(1_000);
+  expect(textsOf(notices)).toEqual(['77 1', '77 3']);
+  expect(gapsOf(notices)).toMatchObject([{ scope: NEWS, cause: 'unknown-channel', fromPts: 11, toPts: 12 }]);
+  expect(loop.isSettled).toBe(true);
+});
+
+test('a list of dialogs shows which channel is behind, and where a new one stands', async () => {
+  const { server, clock, notices, loop } = await started();
+  server.happen(NEWS);
+  const dialog = (id: bigint, pts: number) =>
+    new Api.Dialog({
+      peer: new Api.PeerChannel({ channelId: wireLong(id) }),
+      topMessage: 1,
+      readInboxMaxId: 0,
+      readOutboxMaxId: 0,
+      unreadCount: 0,
+      unreadMentionsCount: 0,
+      unreadReactionsCount: 0,
+      notifySettings: new Api.PeerNotifySettings({}),
+      pts,
+    });
+  const nobody = { messages: [], users: [] };
+  const dialogs = [dialog(NEWS, server.boxes.get(NEWS)!.pts), dialog(99n, 500)];
+  const answer = new Api.messages.Dialogs({ dialogs, chats: server.chats(), ...nobody });
+  loop.answered(new Api.messages.GetDialogs({}), answer);
+  await clock.advance(2_000);
+  expect(textsOf(notices)).toEqual(['77 2']);
+  expect(server.calls).toEqual(['updates.GetChannelDifference']);
+});
