@@ -20,6 +20,9 @@ import {
   type Occupant,
 } from './store.ts';
 
+/** So that one who draws alone draws among many. */
+const FEWEST_CANDIDATES = 64;
+
 /** One thing to be decided about an account's place. */
 export interface Question extends Occupant {
   /** A proxy that is named. */
@@ -171,7 +174,7 @@ export async function openTurn(
       policy: wanted.policy,
       fit: wanted,
       lastOrdinal: rooms.get(place.tenantId)!.lastOrdinal,
-      limit: questions.length,
+      limit: Math.max(questions.length, FEWEST_CANDIDATES),
       defaultCapacity: settings.capacity,
     });
     const shared = [...seats.values()].filter(
