@@ -45,7 +45,7 @@ describe('refresh tokens', () => {
       .tuple(fc.nat(token.length - 1), letters)
       .map(([at, letter]) => token.slice(0, at) + letter + token.slice(at + 1))
       .filter((changed) => changed !== token);
-    fc.assert(fc.property(changes, (changed) => expect(readRefreshToken([key], changed)).toBeUndefined()));
+    fc.assert(fc.property(changes, (changed) => readRefreshToken([key], changed) === undefined));
     for (const text of ['', 'tgr_', token.slice(0, -1), `${token}A`, token.slice(4)])
       expect(readRefreshToken([key], text)).toBeUndefined();
   });
