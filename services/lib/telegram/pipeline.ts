@@ -1,34 +1,16 @@
 import type { Attributes, Span } from '@opentelemetry/api';
 import { pause, type Clock } from '#lib/lifecycle/clock.ts';
 import { Cancelled, DeadlineExceeded, DomainError, QuotaExceeded } from '#lib/rpc/errors.ts';
-import type { Logger } from '#lib/telemetry/log.ts';
 import type { Route } from './breakers.ts';
-import {
-  measureCall,
-  measureCondition,
-  measureRetry,
-  measureWait,
-  telegramTracer,
-  type Outcome,
-} from './call-measures.ts';
+import { measureCall, measureRetry, telegramTracer, type Outcome } from './call-measures.ts';
 import { failCallSpan, noteRefusal, outcomeOf } from './call-outcome.ts';
 import type { Api } from './client.ts';
 import { egressKey } from './egress.ts';
-import {
-  AccountBanned,
-  FloodWait,
-  LeaseLost,
-  MigrateTo,
-  NeedsLogin,
-  TelegramRefused,
-  TelegramUnreachable,
-} from './errors.ts';
-import type { FloodGate } from './flood-gate.ts';
-import type { LeaseGuard } from './guard.ts';
+import { LeaseLost, TelegramUnreachable } from './errors.ts';
 import { CallAborted, CallTimedOut, LinkClosed, RawRpcError, type CallLimits, type Link } from './link.ts';
-import { mayRepeat, methodOf, refuseRaisingViews, type Method } from './method.ts';
-import { parseRpcError, verdictOf, verdictOfEnd, type SessionCondition } from './rpc-errors.ts';
-import type { SessionReports } from './session-reports.ts';
+import { mayRepeat, methodOf, refuseRaisingViews } from './method.ts';
+import { Again, Refusals, type RefusalParts, type RefusedCall } from './refusals.ts';
+import { verdictOfEnd } from './rpc-errors.ts';
 
 /** What the session layer keeps: the account's way to Telegram, and the link on it when there is one. */
 export interface LinkSource {
@@ -38,19 +20,13 @@ export interface LinkSource {
   connect(limits: CallLimits): Promise<Link>;
 }
 
-export interface PipelineParts {
-  readonly guard: LeaseGuard;
-  readonly gate: FloodGate;
+export interface PipelineParts extends RefusalParts {
   readonly links: LinkSource;
-  readonly reports: SessionReports;
-  /** Empty while it is not known. */
-  readonly accountId: string;
   /** From accountTag: what spans call the account. */
   readonly accountTag: string;
   readonly clock: Clock;
   /** Evenly from [0, 1). */
   random(): number;
-  readonly log: Logger;
 }
 
 export interface PipelineLimits extends CallLimits {
@@ -82,13 +58,14 @@ class SessionPipeline implements Pipeline {
   readonly #parts: PipelineParts;
   /** How to end each wait of a call at once when the lease is lost. */
   readonly #waiting = new Set<(reason: unknown) => void>();
-  readonly #reported = new Set<SessionCondition>();
+  readonly #refusals: Refusals;
   #running = 0;
   #attributesOf: Route | undefined;
   #attributes: Attributes = {};
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
+    this.#refusals = new Refusals(parts);
     const { lost } = parts.guard;
     lost.addEventListener(
       'abort',
@@ -173,7 +150,7 @@ class SessionPipeline implements Pipeline {
       if (this.#isLost()) throw this.#leaseLost();
       return answer;
     } catch (error) {
-      if (error instanceof RawRpcError) throw this.#refused(call, route, error);
+      if (error instanceof RawRpcError) throw this.#refusals.errorFor(call, route, error);
       if (error instanceof CallTimedOut) throw this.#silent(call, route, error, clock.monotonic() - sentAt);
       if (error instanceof LinkClosed) throw this.#closed(call, route, error);
       if (error instanceof CallAborted) throw new Cancelled();
@@ -215,70 +192,6 @@ class SessionPipeline implements Pipeline {
     return reason instanceof DomainError ? reason : new LeaseLost(sessionId);
   }
 
-  /** What to throw for an rpc_error; the rest of the mesh hears of it on the way. */
-  #refused({ method, request, limits, span }: Call, route: Route, raw: RawRpcError): Error {
-    const { accountId, gate, guard, log, reports } = this.#parts;
-    const error = parseRpcError(raw);
-    const verdict = verdictOf(error);
-    // Whatever else it says, it is an answer: path and data centre work.
-    if (verdict.kind === 'trouble') route.troubled();
-    else route.succeeded();
-    span?.setAttribute('telegram.error', error.type);
-    switch (verdict.kind) {
-      case 'wait': {
-        const { wait: kind, seconds } = verdict;
-        span?.setAttribute('telegram.flood_wait.seconds', seconds);
-        measureWait(method, kind, seconds);
-        const peer = kind === 'slow_mode' ? limits.peer : undefined;
-        const wait = { kind, method: method.name, ...(peer === undefined ? {} : { peer }), seconds };
-        // Slow mode in a chat that was not named holds up nothing but this call.
-        const isScoped = kind !== 'slow_mode' || peer !== undefined;
-        if (isScoped && gate.learn(wait)) reports.floodWait(wait);
-        return new FloodWait({ sessionId: guard.sessionId, ...wait });
-      }
-      case 'condition': {
-        const { condition } = verdict;
-        this.#report(condition, error.type);
-        if (condition === 'limited') return new TelegramRefused(error, verdict);
-        return condition === 'needs_login' || condition === 'dead_key'
-          ? new NeedsLogin(accountId, error.type)
-          : new AccountBanned(accountId, condition, error.type);
-      }
-      case 'login':
-        if (verdict.step === 'logins_stop') {
-          measureCondition('logins_stop');
-          log.error(
-            { kind: 'logins_stopped', telegramError: error.type },
-            'Telegram refuses this application',
-          );
-        }
-        return new TelegramRefused(error, verdict);
-      case 'migrate':
-        return new MigrateTo(verdict.dataCenter, verdict.what);
-      case 'trouble': {
-        const { dataCenter } = route;
-        const trouble = new TelegramUnreachable({ dataCenter }, { sent: true, cause: raw });
-        return mayRepeat(method, request) ? new Again(trouble) : trouble;
-      }
-      case 'sent_before':
-      case 'refused':
-        return new TelegramRefused(error, verdict);
-    }
-  }
-
-  #report(condition: SessionCondition, telegramError: string): void {
-    const { guard, log, reports } = this.#parts;
-    // Many calls may be under way when a key dies.
-    if (this.#reported.has(condition)) return;
-    if (condition !== 'limited') this.#reported.add(condition);
-    measureCondition(condition);
-    const line = { kind: `session_${condition}`, sessionId: String(guard.sessionId), telegramError };
-    if (condition === 'dead_key')
-      log.error(line, 'Telegram saw the key in two places and killed the session');
-    else log.warn(line, 'Telegram refuses the session');
-    reports.condition(condition, telegramError);
-  }
-
   #silent(call: Call, route: Route, error: CallTimedOut, waitedMs: number): Error {
     if (waitedMs >= SILENCE_MS) route.failed('either');
     // Not by the clock alone: a timer may fire a moment early.
@@ -310,25 +223,13 @@ class SessionPipeline implements Pipeline {
   }
 }
 
-interface Call {
-  readonly method: Method;
-  readonly request: Api.AnyRequest;
+interface Call extends RefusedCall {
   readonly limits: PipelineLimits;
   readonly until: number;
   /** Whose time is the shortest. */
   bound: 'caller' | 'lease' | 'call';
   /** None until the call is let through. */
   span: Span | undefined;
-}
-
-/** The same request may be sent again; `instead` is thrown when there is no time or attempt left. */
-class Again extends Error {
-  readonly instead: DomainError;
-
-  constructor(instead: DomainError) {
-    super();
-    this.instead = instead;
-  }
 }
 
 function unreachable({ dataCenter, egress }: Route, sent: boolean, cause: Error): TelegramUnreachable {
