@@ -53,7 +53,7 @@ test('the command rotates, says what can go, and shows no key', async () => {
   const masterKeys = masterKeysOf(2, 1);
   const env = { DATABASE_URL: pool.url, TELEGATE_MASTER_KEY: asVariable(masterKeys) };
   const { code, output } = await run(env);
-  expect(output).toContain('Session keys rewrapped: 1. Version 2 wraps 1 of 1.');
+  expect(output).toContain('Session keys rewrapped: 1. Version 2 wraps 1 of 1 in all.');
   expect(output).toContain('Version 1 wraps none any more');
   expect(code).toBe(0);
   for (const key of masterKeys.keys.values())

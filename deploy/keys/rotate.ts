@@ -1,9 +1,15 @@
 import { databaseUrl, logLevel, masterKey } from '#lib/config/shared.ts';
 import { runProcess } from '#lib/lifecycle/process.ts';
 import { openDatabase } from '#lib/postgres/database.ts';
+import { rotateTable, type SealedTable } from '#lib/secrets/rotation.ts';
+import { sealedTokenKeys } from '../../services/account-auth/identity/token-keys.ts';
 import { rotateKeys } from '../../services/session-pool/sessions/keys-rotate.ts';
 import type { PoolTables } from '../../services/session-pool/tables.ts';
 import { summaryOf } from './summary.ts';
+
+/** Everything else that the master key wraps: a service adds its tables here. */
+const sealedTables: readonly SealedTable<never>[] = [sealedTokenKeys];
+const FAILURES_SHOWN = 20;
 
 await runProcess({
   name: 'keys:rotate',
@@ -28,8 +34,20 @@ await runProcess({
       { database, masterKeys: config.masterKey },
       { signal: stopping, onProgress: ({ rewrapped }) => say(`${rewrapped} keys rewrapped so far`) },
     );
+    let failures = outcome.failed.length;
+    for (const table of sealedTables) {
+      const rotation = await rotateTable(database, config.masterKey, table, stopping);
+      if (!rotation) continue;
+      const name = `${table.schema}.${table.table}`;
+      for (const { id, problem } of rotation.failed.slice(0, FAILURES_SHOWN))
+        say(`${name} ${id}: ${problem}`);
+      say(`Secrets of ${name} rewrapped: ${rotation.rewrapped}.`);
+      failures += rotation.failed.length;
+      for (const [version, count] of rotation.left)
+        outcome.left.set(version, (outcome.left.get(version) ?? 0) + count);
+    }
     for (const line of summaryOf(outcome, config.masterKey)) say(line);
-    if (outcome.failed.length > 0) throw new Error(`${outcome.failed.length} keys could not be rewrapped`);
+    if (failures > 0) throw new Error(`${failures} keys could not be rewrapped`);
   },
 });
 

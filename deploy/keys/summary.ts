@@ -14,7 +14,7 @@ export function summaryOf(
   return [
     ...failed.slice(0, FAILURES_SHOWN).map(({ sessionId, problem }) => `Session ${sessionId}: ${problem}`),
     ...(failed.length > FAILURES_SHOWN ? [`… and ${failed.length - FAILURES_SHOWN} sessions more.`] : []),
-    `Session keys rewrapped: ${rewrapped}. Version ${current} wraps ${left.get(current) ?? 0} of ${total}.`,
+    `Session keys rewrapped: ${rewrapped}. Version ${current} wraps ${left.get(current) ?? 0} of ${total} in all.`,
     ...needed.map(
       ([version, count]) =>
         `Version ${version} of the master key still wraps ${count}: leave it where it is.`,

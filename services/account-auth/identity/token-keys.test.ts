@@ -9,11 +9,12 @@ import { createTokenCache } from '#lib/auth/token-cache.ts';
 import { systemClock } from '#lib/lifecycle/clock.ts';
 import { openDatabase } from '#lib/postgres/database.ts';
 import { SecretUndecryptable } from '#lib/secrets/errors.ts';
+import { rotateTable } from '#lib/secrets/rotation.ts';
 import { serviceSchemas } from '../../../deploy/schemas.ts';
 import { createTestDatabase, expectNoLeaks, type TestDatabase } from '../../../tests/support/postgres.ts';
 import type { AccountAuth } from '../account-auth.ts';
 import type { AccountAuthTables } from '../tables.ts';
-import { openTokenKeys, type TokenKeys } from './token-keys.ts';
+import { openTokenKeys, sealedTokenKeys, type TokenKeys } from './token-keys.ts';
 
 const log = pino({ level: 'silent' });
 const HOUR = 3_600_000;
@@ -118,4 +119,21 @@ test('private keys lie sealed, and open to their master key alone', async () => 
     expect(row.ciphertext.includes(Buffer.from(d!, 'base64url'))).toBe(false);
   const others = { current: 1, keys: new Map([[1, randomBytes(32)]]) };
   await expect(openTokenKeys({ ...base, masterKeys: others }, settings)).rejects.toThrow(SecretUndecryptable);
+});
+
+test('a rotation of the master key wraps them anew, while replicas go on', async () => {
+  const [keys] = await replicas(1);
+  const old = base.masterKeys.keys.get(1)!;
+  const masterKeys = { current: 2, keys: new Map([[2, randomBytes(32)]]) };
+  const both = { current: 2, keys: new Map([...masterKeys.keys, [1, old]]) };
+  const { database } = base;
+  const failing = await rotateTable(database, masterKeys, sealedTokenKeys);
+  expect(failing).toMatchObject({ rewrapped: 0, failed: [{}, {}], left: new Map([[1, 2]]) });
+  const rotation = await rotateTable(database, both, sealedTokenKeys);
+  expect(rotation).toEqual({ rewrapped: 2, failed: [], left: new Map([[2, 2]]) });
+  const again = await openTokenKeys({ ...base, masterKeys }, settings);
+  opened.push(again);
+  expect(again.signing().kid).toBe(keys!.signing().kid);
+  const missing = { ...sealedTokenKeys, table: 'no_such_table' };
+  expect(await rotateTable(database, both, missing)).toBeUndefined();
 });

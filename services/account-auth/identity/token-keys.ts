@@ -9,7 +9,8 @@ import type { JWK } from 'jose';
 import { sql, type Selectable } from 'kysely';
 import { ACCESS_TTL_MS } from '#lib/auth/access-token.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
-import { open, seal } from '#lib/secrets/envelope.ts';
+import { open, seal, type SecretContext } from '#lib/secrets/envelope.ts';
+import type { SealedTable } from '#lib/secrets/rotation.ts';
 import { pause } from '#lib/lifecycle/clock.ts';
 import type { AccountAuth } from '../account-auth.ts';
 import type { AccountAuthTables, AccountAuthTransaction } from '../tables.ts';
@@ -194,6 +195,14 @@ function load({ masterKeys }: AccountAuth, row: KeyRow): LoadedKey {
   };
 }
 
-export function contextOf(keyId: string, purpose: KeyRow['purpose']) {
+/** For `npm run keys:rotate`. */
+export const sealedTokenKeys: SealedTable<Pick<KeyRow, 'key_id' | 'purpose'>> = {
+  schema: 'account_auth',
+  table: 'token_keys',
+  id: 'key_id',
+  context: (row) => contextOf(row.key_id, row.purpose),
+};
+
+function contextOf(keyId: string, purpose: KeyRow['purpose']): SecretContext {
   return { tenantId: CONTEXT_TENANT, entityId: keyId, purpose: `${purpose} token key` };
 }
