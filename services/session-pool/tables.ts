@@ -47,6 +47,7 @@ export interface PoolTables extends OutboxTables {
     claim_expire_time: Date | null;
     quarantine_end_time: Date | null;
     wait_end_time: Date | null;
+    paused: Generated<boolean>;
     last_used_time: Date | null;
   };
   flood_waits: { session_id: bigint; method: string; peer: string; end_time: Date };

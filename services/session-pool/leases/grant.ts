@@ -9,9 +9,10 @@ import type { PoolTransaction } from '../slots.ts';
 import { leaseMessage, type GrantedLease, type LeaseRequest, type Selector } from './model.ts';
 
 /** Nothing stands in the way of a grant but a wait for a single method. */
-const grantable: RawBuilder<SqlBool> = sql<SqlBool>`(
+const grantable = (evenPaused: RawBuilder<boolean>): RawBuilder<SqlBool> => sql<SqlBool>`(
   slots.lease_id is null
   and slots.condition = 0
+  and (not slots.paused or ${evenPaused})
   and (slots.claim_expire_time is null or slots.claim_expire_time <= clock_timestamp())
   and (slots.quarantine_end_time is null or slots.quarantine_end_time <= clock_timestamp())
   and (slots.wait_end_time is null or slots.wait_end_time <= clock_timestamp())
@@ -65,7 +66,7 @@ export async function lockFree(
   const nobodyWaits = options.behindQueue
     ? sql`true`
     : sql`not exists (select from waiters where waiters.tenant_id = ${tenantId}::uuid and waiters.granted is null)`;
-  const isFree = sql`${fits(tenantId, selector)} and ${grantable} and ${methodIsFree(selector.forMethod)}`;
+  const isFree = sql`${fits(tenantId, selector)} and ${grantable(sql`${selector.evenPaused ?? false}::boolean`)} and ${methodIsFree(selector.forMethod)}`;
   const lockFirst = async (candidates: number | null): Promise<{ seen: number; sessions: bigint[] }> => {
     const { rows } = await sql<{ seen: number; sessions: bigint[] }>`
       with candidates as materialized (
@@ -119,8 +120,10 @@ export async function grantLeases(
         ${column((request) => request.subject)}::text[],
         ${column((request) => request.ttlMs)}::integer[],
         ${column((request) => request.credentials !== undefined)}::boolean[],
-        ${column((request) => request.fileQuarantineMs ?? null)}::integer[]
-      ) with ordinality as wanted (session_id, holder, subject, ttl_ms, credentials, file_quarantine_ms, ordinal)
+        ${column((request) => request.fileQuarantineMs ?? null)}::integer[],
+        ${column(({ selector }) => selector.evenPaused ?? false)}::boolean[]
+      ) with ordinality
+        as wanted (session_id, holder, subject, ttl_ms, credentials, file_quarantine_ms, even_paused, ordinal)
     )
     update slots set
       fencing_token = greatest(slots.fencing_token + 1, installation.epoch::bigint << 40),
@@ -133,7 +136,8 @@ export async function grantLeases(
       drain_time = null, claim_process = null, claim_token = null, claim_expire_time = null,
       quarantine_end_time = null
     from wanted, clock, installation, sessions
-    where slots.session_id = wanted.session_id and sessions.session_id = wanted.session_id and ${grantable}
+    where slots.session_id = wanted.session_id and sessions.session_id = wanted.session_id
+      and ${grantable(sql`wanted.even_paused`)}
     returning slots.session_id, slots.tenant_id, slots.lease_id, slots.fencing_token, slots.event_sequence,
       slots.holder, slots.credentials, slots.ttl_ms, slots.file_quarantine_ms, slots.acquire_time,
       slots.expire_time, sessions.name as session_name, sessions.environment, wanted.ordinal`.execute(trx);

@@ -24,25 +24,29 @@ export interface Selector {
   /** Only sessions that a file of the session folder holds. */
   readonly hasFile?: boolean;
   readonly accountId?: string;
+  /** Also one that its owner paused. */
+  readonly evenPaused?: boolean;
 }
 
 /** Equal for selectors that want the same. */
 export function selectorKey(selector: Selector): string {
-  const { sessionId, name, labels, forMethod, hasFile = false, accountId } = selector;
+  const { sessionId, name, labels, forMethod, hasFile = false, accountId, evenPaused } = selector;
   const sorted = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const wanted = [sessionId === null ? null : String(sessionId), name, sorted, forMethod];
+  if (evenPaused) return JSON.stringify([...wanted, hasFile, accountId ?? null, true]);
   if (accountId !== undefined) return JSON.stringify([...wanted, hasFile, accountId]);
   return JSON.stringify(hasFile ? [...wanted, true] : wanted);
 }
 
 export function selectorFromKey(key: string): Selector {
-  const [sessionId, name, labels, forMethod, hasFile, accountId] = JSON.parse(key) as [
+  const [sessionId, name, labels, forMethod, hasFile, accountId, evenPaused] = JSON.parse(key) as [
     string | null,
     string | null,
     [string, string][],
     string,
     boolean?,
-    string?,
+    (string | null)?,
+    boolean?,
   ];
   return {
     sessionId: sessionId === null ? null : BigInt(sessionId),
@@ -50,7 +54,8 @@ export function selectorFromKey(key: string): Selector {
     labels: Object.fromEntries(labels),
     forMethod,
     ...(hasFile ? { hasFile } : {}),
-    ...(accountId === undefined ? {} : { accountId }),
+    ...(accountId === undefined || accountId === null ? {} : { accountId }),
+    ...(evenPaused ? { evenPaused } : {}),
   };
 }
 

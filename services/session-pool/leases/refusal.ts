@@ -11,6 +11,7 @@ import { selectorKey, type LeaseRequest } from './model.ts';
 interface Named {
   session_id: bigint;
   condition: number;
+  paused: boolean;
   holder: string | null;
   expire_time: Date | null;
 }
@@ -58,12 +59,13 @@ async function refusalOf(
   const { sessionId, name, accountId } = selector;
   if (sessionId !== null || name !== null || accountId !== undefined) {
     const { rows } = await sql<Named>`
-      select session_id, condition, holder, expire_time from slots
+      select session_id, condition, paused, holder, expire_time from slots
       where ${fits(tenantId, { ...selector, labels: {}, hasFile: false })}`.execute(kysely);
     const [named] = rows;
     if (!named) return new NotFound('session', name ?? String(sessionId ?? `of account ${accountId}`));
     if (named.condition !== CONDITION.USABLE)
       return new SessionUnusable(named.session_id, conditionName(named.condition));
+    if (named.paused && !selector.evenPaused) return new SessionUnusable(named.session_id, 'paused');
     obstacle = { holder: named.holder ?? undefined, expireTime: named.expire_time ?? undefined };
   }
   const { counts, availableInMs } = await counted.submit(request);

@@ -86,7 +86,10 @@ export function readAcquire(message: AcquireLeaseRequest, principal: Principal):
       maxMs: MAX_TTL_MS,
       absentMs: DEFAULT_TTL_MS,
     }),
-    selector: { ...readSelector(violations, message.selector), ...(byFile ? { hasFile: true } : {}) },
+    selector: {
+      ...readSelector(violations, message.selector, principal),
+      ...(byFile ? { hasFile: true } : {}),
+    },
     credentials: access === LeaseAccess.CREDENTIALS ? format || SessionFormat.TELETHON_STRING : undefined,
     ...(byFile ? { fileQuarantineMs: quarantineMs } : {}),
     traceparent: currentTraceparent(),
@@ -103,13 +106,20 @@ export function readAcquire(message: AcquireLeaseRequest, principal: Principal):
   return { request: { ...request, replay }, waitMs };
 }
 
-function readSelector(violations: FieldViolation[], message: AcquireLeaseRequest['selector']): Selector {
+function readSelector(
+  violations: FieldViolation[],
+  message: AcquireLeaseRequest['selector'],
+  principal: Principal,
+): Selector {
+  if (message?.evenPaused && !isServiceOfTheMesh(principal))
+    violations.push({ field: 'selector.even_paused', description: 'is for the mesh; leave it out' });
   return {
     sessionId: message?.sessionId ? sessionId(violations, 'selector.session_id', message.sessionId) : null,
     name: message?.name ? sessionNameWanted(violations, 'selector.name', message.name) : null,
     labels: labels(violations, 'selector.labels', message?.labels ?? {}, { max: LABELS_A_SELECTOR }),
     forMethod: text(violations, 'selector.for_method', message?.forMethod ?? '', { max: 128 }),
     ...(message?.accountId ? { accountId: uuid(violations, 'selector.account_id', message.accountId) } : {}),
+    ...(message?.evenPaused ? { evenPaused: true } : {}),
   };
 }
 

@@ -251,7 +251,7 @@ export async function readEstimates(
       greatest(expire_time, claim_expire_time, quarantine_end_time, wait_end_time) - clock_timestamp()
     )) * 1000)::float8 as ms
     from slots
-    where ${fits(tenantId, selector)} and condition = 0
+    where ${fits(tenantId, selector)} and condition = 0 and (not paused or ${selector.evenPaused ?? false})
     order by greatest(expire_time, claim_expire_time, quarantine_end_time, wait_end_time) nulls first
     limit ${count}`.execute(database.kysely);
   return rows.map((row) => row.ms ?? 0);

@@ -127,7 +127,7 @@ export async function addSession(
   await appendEvents(trx, [
     sessionEvent(await nextEvent(trx, owner), {
       case: 'sessionAdded',
-      value: { sessionId, name, environment, accountId, source },
+      value: { sessionId, name, environment, accountId, source, labels: session.labels },
     }),
   ]);
   return sessionId;

@@ -36,6 +36,7 @@ export function stateName(state: SessionState): string {
 export type StateColumns = Pick<
   Slot,
   | 'condition'
+  | 'paused'
   | 'lease_id'
   | 'credentials'
   | 'file_quarantine_ms'
@@ -62,6 +63,7 @@ export function sessionState(slot: StateColumns, now: Date): SessionState {
   if (slot.lease_id !== null) return SessionState.LEASED;
   if (isAhead(slot.claim_expire_time, now)) return SessionState.CLOSING;
   if (slot.condition === CONDITION.LEAVING) return SessionState.INVALID;
+  if (slot.paused) return SessionState.PAUSED;
   if (isAhead(slot.quarantine_end_time, now)) return SessionState.QUARANTINED;
   if (isAhead(slot.wait_end_time, now)) return SessionState.FLOOD_WAIT;
   return SessionState.FREE;
@@ -72,7 +74,8 @@ export function sessionState(slot: StateColumns, now: Date): SessionState {
  * somebody must act first.
  */
 export function availableTime(slot: StateColumns, now: Date, quarantineMs: number): Date | undefined {
-  if (slot.condition !== CONDITION.USABLE || sessionState(slot, now) === SessionState.FREE) return undefined;
+  if (slot.condition !== CONDITION.USABLE || slot.paused || sessionState(slot, now) === SessionState.FREE)
+    return undefined;
   const ends = [slot.claim_expire_time, slot.quarantine_end_time, slot.wait_end_time].map(epochMs);
   if (slot.lease_id !== null) {
     const leaseEnd = Math.min(epochMs(slot.expire_time), epochMs(slot.drain_time) || Infinity);
@@ -159,6 +162,7 @@ export function sessionMessage(row: SessionRow, quarantineMs: number): Session {
     createTime: timestamp(row.create_time),
     lastUsedTime: timestamp(row.last_used_time),
     etag: etagOf(row),
+    paused: row.paused,
   });
 }
 

@@ -6,7 +6,8 @@ import {
   type ListSessionsRequest,
   type SessionPoolService,
 } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
-import { requireScope } from '#lib/auth/scopes.ts';
+import type { Principal } from '#lib/auth/principal.ts';
+import { hasScope, requireScope } from '#lib/auth/scopes.ts';
 import type { FieldViolation } from '#lib/rpc/errors.ts';
 import type { Handlers } from '#lib/rpc/implement.ts';
 import { parseMaterial } from '#lib/telegram/material/detect.ts';
@@ -20,7 +21,8 @@ import { exportSession } from './export.ts';
 import { importSession } from './import.ts';
 import { conditionStates, rowsThatFit, sessionMessage, type SessionRow } from './model.ts';
 import { removeSession } from './removal.ts';
-import { listSessions, readSession, updateLabels } from './store.ts';
+import { listSessions, readSession } from './store.ts';
+import { updateSession } from './update.ts';
 
 export type SessionHandlers = Pick<
   Handlers<typeof SessionPoolService>,
@@ -72,15 +74,22 @@ export function sessionRoutes(pool: Pool): SessionHandlers {
       const violations: FieldViolation[] = [];
       const sessionId = validate.sessionId(violations, 'session.session_id', session?.sessionId ?? 0n);
       const etag = validate.text(violations, 'session.etag', session?.etag ?? '', { max: 64 });
-      const paths = new Set(updateMask?.paths);
-      if (paths.size !== 1 || !paths.has('labels'))
-        violations.push({ field: 'update_mask', description: 'must be labels, which alone can be changed' });
+      const paths = changedFields(violations, updateMask?.paths ?? [], principal);
       const labels = validate.labels(violations, 'session.labels', session?.labels ?? {}, {
         max: validate.LABELS_A_SESSION,
       });
+      const { accountId = '', paused = false } = session ?? {};
+      if (accountId !== '') validate.uuid(violations, 'session.account_id', accountId);
       validate.throwIfAny(violations);
-      const change = { tenantId: principal.tenantId, sessionId, labels, etag };
-      return { session: message(await updateLabels(pool, change)) };
+      const changed = await updateSession(pool, {
+        tenantId: principal.tenantId,
+        sessionId,
+        etag,
+        ...(paths.has('labels') ? { labels } : {}),
+        ...(paths.has('account_id') ? { accountId: accountId.toLowerCase() } : {}),
+        ...(paths.has('paused') ? { paused } : {}),
+      });
+      return { session: message(changed) };
     },
 
     async importSession(request, { principal }) {
@@ -143,6 +152,21 @@ export function sessionRoutes(pool: Pool): SessionHandlers {
       return { session: message(await restoreSession(pool, principal.tenantId, sessionId)) };
     },
   };
+}
+
+const OWN_FIELDS: readonly string[] = ['labels'];
+const FIELDS: readonly string[] = ['labels', 'account_id', 'paused'];
+
+function changedFields(
+  violations: FieldViolation[],
+  paths: readonly string[],
+  principal: Principal,
+): ReadonlySet<string> {
+  const allowed = hasScope(principal, 'mesh') ? FIELDS : OWN_FIELDS;
+  const named = new Set(paths.slice(0, FIELDS.length + 1));
+  if (named.size === 0 || [...named].some((path) => !allowed.includes(path)))
+    violations.push({ field: 'update_mask', description: 'must be labels, which alone can be changed' });
+  return named;
 }
 
 function readList(request: ListSessionsRequest, tenantId: string) {

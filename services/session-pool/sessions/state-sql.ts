@@ -25,6 +25,7 @@ export function stateSql(at: RawBuilder<Date>): RawBuilder<SessionState> {
     when slots.lease_id is not null then ${sql.lit(SessionState.LEASED)}
     when ${isAhead('slots.claim_expire_time')} then ${sql.lit(SessionState.CLOSING)}
     when slots.condition = ${sql.lit(CONDITION.LEAVING)} then ${sql.lit(SessionState.INVALID)}
+    when slots.paused then ${sql.lit(SessionState.PAUSED)}
     when ${isAhead('slots.quarantine_end_time')} then ${sql.lit(SessionState.QUARANTINED)}
     when ${isAhead('slots.wait_end_time')} then ${sql.lit(SessionState.FLOOD_WAIT)}
     else ${sql.lit(SessionState.FREE)}
@@ -33,7 +34,7 @@ export function stateSql(at: RawBuilder<Date>): RawBuilder<SessionState> {
 
 export function availableTimeSql(at: RawBuilder<Date>, quarantineMs: number): RawBuilder<Date | null> {
   return sql<Date | null>`(case
-    when slots.condition = ${sql.lit(CONDITION.USABLE)} and ${stateSql(at)} <> ${sql.lit(SessionState.FREE)}
+    when slots.condition = ${sql.lit(CONDITION.USABLE)} and not slots.paused and ${stateSql(at)} <> ${sql.lit(SessionState.FREE)}
     then greatest(
       case when slots.lease_id is not null
         then greatest(${at}, least(slots.expire_time, slots.drain_time))

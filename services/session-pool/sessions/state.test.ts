@@ -18,6 +18,7 @@ const NOW = Date.UTC(2026, 0, 1);
 
 const free: StateColumns = {
   condition: 0,
+  paused: false,
   lease_id: null,
   credentials: null,
   file_quarantine_ms: null,
@@ -41,6 +42,10 @@ test.each<[string, StateColumns, SessionState, number | undefined]>([
   ['leased and claimed', { ...leased, claim_expire_time: at(25_000) }, SessionState.LEASED, 25_000],
   ['closing', { ...free, claim_expire_time: at(1) }, SessionState.CLOSING, 1],
   ['closed just now', { ...free, claim_expire_time: at(0) }, SessionState.FREE, undefined],
+  ['paused', { ...free, paused: true, wait_end_time: at(9) }, SessionState.PAUSED, undefined],
+  ['paused, leased', { ...leased, paused: true }, SessionState.LEASED, undefined],
+  ['paused, closing', { ...free, paused: true, claim_expire_time: at(9) }, SessionState.CLOSING, undefined],
+  ['paused, banned', { ...free, paused: true, condition: 4 }, SessionState.BANNED, undefined],
   ['quarantined', { ...free, quarantine_end_time: at(9) }, SessionState.QUARANTINED, 9],
   [
     'quarantined, waits',
@@ -71,6 +76,7 @@ const maybe = fc.option(micros);
 
 const rows = fc.record({
   condition: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 0, max: 5 })),
+  paused: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.boolean()),
   leased: fc.boolean(),
   credentials: fc.boolean(),
   file: fc.option(fc.nat(100_000)),
@@ -87,7 +93,7 @@ test('SQL says the same as the pure rules', async () => {
   const time = (name: string) => sql`${moment} + ${sql.ref(name)} * interval '1 microsecond'`;
   const { rows: answers } = await sql<StateColumns & { state: SessionState; available: Date | null }>`
     with slots as materialized (
-      select condition,
+      select condition, paused,
         case when leased then gen_random_uuid() end as lease_id,
         case when leased then credentials end as credentials,
         case when leased and not credentials then file end as file_quarantine_ms,
@@ -96,7 +102,7 @@ test('SQL says the same as the pure rules', async () => {
         ${time('claim')} as claim_expire_time,
         ${time('quarantine')} as quarantine_end_time,
         ${time('wait')} as wait_end_time
-      from json_to_recordset(${JSON.stringify(sample)}::json) as given (condition smallint, leased boolean,
+      from json_to_recordset(${JSON.stringify(sample)}::json) as given (condition smallint, paused boolean, leased boolean,
         credentials boolean, file integer, expire float8, drain float8, claim float8, quarantine float8, wait float8)
     )
     select *, ${stateSql(moment)} as state, ${availableTimeSql(moment, QUARANTINE_MS)} as available
@@ -111,5 +117,5 @@ test('SQL says the same as the pure rules', async () => {
       available: availableTime(columns, at(0), QUARANTINE_MS) ?? null,
     });
   }
-  expect(seen.size).toBe(9);
+  expect(seen.size).toBe(10);
 });

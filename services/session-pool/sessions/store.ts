@@ -1,12 +1,10 @@
 import { sql, type Kysely, type RawBuilder, type SqlBool } from 'kysely';
 import { SessionState } from '#gen/telegate/session_pool/v1/session_pb.ts';
-import { transaction } from '#lib/postgres/transaction.ts';
-import { EtagMismatch, NotFound } from '#lib/rpc/errors.ts';
+import { NotFound } from '#lib/rpc/errors.ts';
 import type { EventOrigin } from '../events.ts';
-import type { Pool } from '../pool.ts';
 import { lockSlots, type PoolTransaction } from '../slots.ts';
 import type { PoolTables } from '../tables.ts';
-import { etagOf, type SessionRow } from './model.ts';
+import type { SessionRow } from './model.ts';
 import { clockTable, clockTime, stateSql } from './state-sql.ts';
 
 type Executor = Kysely<PoolTables> | PoolTransaction;
@@ -20,7 +18,7 @@ function selectSessions(where: RawBuilder<SqlBool>, limit: number): RawBuilder<S
     select sessions.session_id, sessions.tenant_id, sessions.name, sessions.account_id,
       sessions.environment, sessions.labels, sessions.condition_reason, sessions.data_center,
       sessions.source, sessions.has_file, sessions.revision, sessions.create_time,
-      slots.condition, slots.event_sequence, slots.fencing_token, slots.lease_id, slots.holder, slots.credentials, slots.ttl_ms,
+      slots.condition, slots.paused, slots.event_sequence, slots.fencing_token, slots.lease_id, slots.holder, slots.credentials, slots.ttl_ms,
       slots.file_quarantine_ms, slots.acquire_time, slots.expire_time, slots.drain_time, slots.claim_process, slots.claim_expire_time,
       slots.quarantine_end_time, slots.wait_end_time, slots.last_used_time,
       waits.list as flood_waits, clock.at
@@ -113,28 +111,4 @@ export async function nextEvent(
     where session_id = ${session_id} and tenant_id = ${tenant_id}::uuid
     returning session_id, tenant_id, event_sequence, clock_timestamp() as occur_time`.execute(trx);
   return rows[0]!;
-}
-
-/** Replaces all labels; the same labels change nothing, the etag included. */
-export async function updateLabels(
-  pool: Pool,
-  change: { tenantId: string; sessionId: bigint; labels: Readonly<Record<string, string>>; etag: string },
-): Promise<SessionRow> {
-  const { tenantId, sessionId, labels, etag } = change;
-  const row = await transaction(pool.database, async (trx) => {
-    const text = JSON.stringify(labels);
-    const { rows } = await sql<{ revision: bigint }>`
-      select revision from sessions
-      where session_id = ${sessionId} and tenant_id = ${tenantId}::uuid for no key update`.execute(trx);
-    if (!rows[0]) throw new NotFound('session', String(sessionId));
-    if (etag !== '' && etag !== etagOf(rows[0])) throw new EtagMismatch('session', String(sessionId));
-    await sql`
-      update sessions set labels = ${text}::jsonb, revision = revision + 1
-      where session_id = ${sessionId} and tenant_id = ${tenantId}::uuid
-        and labels <> ${text}::jsonb`.execute(trx);
-    return readSession(trx, tenantId, { sessionId });
-  });
-  // A waiter may want just these labels.
-  pool.wakeQueue([tenantId]);
-  return row;
 }

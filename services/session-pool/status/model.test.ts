@@ -13,6 +13,7 @@ const status: StatusRow = {
   needs_login: 1,
   frozen: 1,
   banned: 1,
+  paused: 1,
   waiting: 1,
   next_flood_wait_end_time: new Date(5_000),
   next_available_time: new Date(3_000),
@@ -37,6 +38,7 @@ test.each([
   'needs_login',
   'frozen',
   'banned',
+  'paused',
   'waiting',
 ] as const)('another count of %s is a change', (count) => {
   expect(isSameStatus(status, { ...status, [count]: 2 })).toBe(false);

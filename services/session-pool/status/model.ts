@@ -15,6 +15,7 @@ export interface StatusRow {
   needs_login: number;
   frozen: number;
   banned: number;
+  paused: number;
   waiting: number;
   next_flood_wait_end_time: Date | null;
   next_available_time: Date | null;
@@ -33,6 +34,7 @@ export function statusMessage(row: StatusRow): PoolStatus {
     needsLogin: row.needs_login,
     frozen: row.frozen,
     banned: row.banned,
+    paused: row.paused,
     waiting: row.waiting,
     nextFloodWaitEndTime: timestamp(row.next_flood_wait_end_time),
     nextAvailableTime: timestamp(row.next_available_time),
@@ -66,5 +68,6 @@ const COUNTS = [
   'needs_login',
   'frozen',
   'banned',
+  'paused',
   'waiting',
 ] as const;

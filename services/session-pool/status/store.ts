@@ -35,6 +35,7 @@ export async function readStatuses(
         ${sumOf(SessionState.QUARANTINED)} as quarantined, ${sumOf(SessionState.FLOOD_WAIT)} as flood_wait,
         ${sumOf(SessionState.INVALID)} as invalid, ${sumOf(SessionState.NEEDS_LOGIN)} as needs_login,
         ${sumOf(SessionState.FROZEN)} as frozen, ${sumOf(SessionState.BANNED)} as banned,
+        ${sumOf(SessionState.PAUSED)} as paused,
         min(wait_end_time) filter (where state = ${sql.lit(SessionState.FLOOD_WAIT)}) as next_flood_wait_end_time,
         min(available_time) as next_available_time
       from states group by tenant_id
@@ -46,7 +47,7 @@ export async function readStatuses(
     select tenant_id, coalesce(total, 0) as total, coalesce(free, 0) as free, coalesce(leased, 0) as leased,
       coalesce(closing, 0) as closing, coalesce(quarantined, 0) as quarantined,
       coalesce(flood_wait, 0) as flood_wait, coalesce(invalid, 0) as invalid,
-      coalesce(needs_login, 0) as needs_login, coalesce(frozen, 0) as frozen, coalesce(banned, 0) as banned,
+      coalesce(needs_login, 0) as needs_login, coalesce(frozen, 0) as frozen, coalesce(banned, 0) as banned, coalesce(paused, 0) as paused,
       coalesce(waiting, 0) as waiting, next_flood_wait_end_time, next_available_time, clock.at
     from clock cross join unnest(${tenantIds}::uuid[]) with ordinality as wanted (tenant_id, place)
     left join counts using (tenant_id) left join queues using (tenant_id)
@@ -82,7 +83,7 @@ export async function countSessions(
     with ${clockTable},
     fitting as (
       select ${stateSql(clockTime)} as state, ${availableTimeSql(clockTime, quarantineMs)} as available_time,
-        method_wait.end_time as method_wait_end_time, slots.condition, clock.at
+        method_wait.end_time as method_wait_end_time, slots.condition = 0 and not slots.paused as usable, clock.at
       from clock cross join slots
       left join flood_waits as method_wait
         on ${selector.forMethod} <> '' and method_wait.session_id = slots.session_id
@@ -91,7 +92,7 @@ export async function countSessions(
       where ${fits(tenantId, selector)}
     ),
     seen as (
-      select condition, at,
+      select usable, at,
         case when state = ${sql.lit(SessionState.FREE)} and method_wait_end_time is not null
           then ${sql.lit(SessionState.FLOOD_WAIT)} else state end as state,
         greatest(available_time, method_wait_end_time) as available_time
@@ -103,7 +104,7 @@ export async function countSessions(
       count(*) filter (where state >= ${sql.lit(SessionState.INVALID)})::integer as unusable,
       min(case when state = ${sql.lit(SessionState.FREE)} then 0
         else ceil(extract(epoch from available_time - at) * 1000) end)
-        filter (where condition = 0)::float8 as available_in_ms
+        filter (where usable)::float8 as available_in_ms
     from seen`.execute(executor);
   const { available_in_ms, ...counts } = rows[0]!;
   return available_in_ms === null ? { counts } : { counts, availableInMs: available_in_ms };

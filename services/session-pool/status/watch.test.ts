@@ -16,6 +16,7 @@ const nothing: StatusRow = {
   needs_login: 0,
   frozen: 0,
   banned: 0,
+  paused: 0,
   waiting: 0,
   next_flood_wait_end_time: null,
   next_available_time: null,

@@ -61,6 +61,7 @@ type Event struct {
 	//	*Event_SessionInvalidated
 	//	*Event_SessionRestored
 	//	*Event_SessionQuarantined
+	//	*Event_SessionUpdated
 	//	*Event_AccountAuthorised
 	//	*Event_AccountLoggedOut
 	//	*Event_AccountNeedsLogin
@@ -73,6 +74,7 @@ type Event struct {
 	//	*Event_BreakerClosed
 	//	*Event_MessageSent
 	//	*Event_MessageReceived
+	//	*Event_SessionLimited
 	//	*Event_ProxyUp
 	//	*Event_ProxyDown
 	//	*Event_CampaignProgressed
@@ -260,6 +262,15 @@ func (x *Event) GetSessionQuarantined() *SessionQuarantined {
 	return nil
 }
 
+func (x *Event) GetSessionUpdated() *SessionUpdated {
+	if x != nil {
+		if x, ok := x.Payload.(*Event_SessionUpdated); ok {
+			return x.SessionUpdated
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetAccountAuthorised() *AccountAuthorised {
 	if x != nil {
 		if x, ok := x.Payload.(*Event_AccountAuthorised); ok {
@@ -368,6 +379,15 @@ func (x *Event) GetMessageReceived() *MessageReceived {
 	return nil
 }
 
+func (x *Event) GetSessionLimited() *SessionLimited {
+	if x != nil {
+		if x, ok := x.Payload.(*Event_SessionLimited); ok {
+			return x.SessionLimited
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetProxyUp() *ProxyUp {
 	if x != nil {
 		if x, ok := x.Payload.(*Event_ProxyUp); ok {
@@ -463,6 +483,11 @@ type Event_SessionQuarantined struct {
 	SessionQuarantined *SessionQuarantined `protobuf:"bytes,30,opt,name=session_quarantined,json=sessionQuarantined,proto3,oneof"`
 }
 
+type Event_SessionUpdated struct {
+	// session_pool: a session's labels or account changed, or its owner paused it or let it go on.
+	SessionUpdated *SessionUpdated `protobuf:"bytes,31,opt,name=session_updated,json=sessionUpdated,proto3,oneof"`
+}
+
 type Event_AccountAuthorised struct {
 	// account_auth: an account logged in.
 	AccountAuthorised *AccountAuthorised `protobuf:"bytes,40,opt,name=account_authorised,json=accountAuthorised,proto3,oneof"`
@@ -523,6 +548,11 @@ type Event_MessageReceived struct {
 	MessageReceived *MessageReceived `protobuf:"bytes,64,opt,name=message_received,json=messageReceived,proto3,oneof"`
 }
 
+type Event_SessionLimited struct {
+	// messaging: Telegram lets a session's account reach out to nobody new.
+	SessionLimited *SessionLimited `protobuf:"bytes,65,opt,name=session_limited,json=sessionLimited,proto3,oneof"`
+}
+
 type Event_ProxyUp struct {
 	// proxy_registry: a proxy works.
 	ProxyUp *ProxyUp `protobuf:"bytes,80,opt,name=proxy_up,json=proxyUp,proto3,oneof"`
@@ -565,6 +595,8 @@ func (*Event_SessionRestored) isEvent_Payload() {}
 
 func (*Event_SessionQuarantined) isEvent_Payload() {}
 
+func (*Event_SessionUpdated) isEvent_Payload() {}
+
 func (*Event_AccountAuthorised) isEvent_Payload() {}
 
 func (*Event_AccountLoggedOut) isEvent_Payload() {}
@@ -588,6 +620,8 @@ func (*Event_BreakerClosed) isEvent_Payload() {}
 func (*Event_MessageSent) isEvent_Payload() {}
 
 func (*Event_MessageReceived) isEvent_Payload() {}
+
+func (*Event_SessionLimited) isEvent_Payload() {}
 
 func (*Event_ProxyUp) isEvent_Payload() {}
 
@@ -1092,7 +1126,9 @@ type SessionAdded struct {
 	// Its account, if known.
 	AccountId string `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// How it came: "import", "sync" or "login".
-	Source        string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	Source string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	// Its labels.
+	Labels        map[string]string `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1162,6 +1198,95 @@ func (x *SessionAdded) GetSource() string {
 	return ""
 }
 
+func (x *SessionAdded) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+// A session changed, as it is now.
+type SessionUpdated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The session.
+	SessionId int64 `protobuf:"varint,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// Its account, if known.
+	AccountId string `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Its labels.
+	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// True: its owner paused it.
+	Paused bool `protobuf:"varint,4,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Rises with each change of the session; 1 when it entered the pool.
+	Revision      int64 `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionUpdated) Reset() {
+	*x = SessionUpdated{}
+	mi := &file_telegate_events_v1_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionUpdated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionUpdated) ProtoMessage() {}
+
+func (x *SessionUpdated) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_events_v1_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionUpdated.ProtoReflect.Descriptor instead.
+func (*SessionUpdated) Descriptor() ([]byte, []int) {
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SessionUpdated) GetSessionId() int64 {
+	if x != nil {
+		return x.SessionId
+	}
+	return 0
+}
+
+func (x *SessionUpdated) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *SessionUpdated) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *SessionUpdated) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *SessionUpdated) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 // A session left the pool.
 type SessionRemoved struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1175,7 +1300,7 @@ type SessionRemoved struct {
 
 func (x *SessionRemoved) Reset() {
 	*x = SessionRemoved{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[8]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1187,7 +1312,7 @@ func (x *SessionRemoved) String() string {
 func (*SessionRemoved) ProtoMessage() {}
 
 func (x *SessionRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[8]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1200,7 +1325,7 @@ func (x *SessionRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionRemoved.ProtoReflect.Descriptor instead.
 func (*SessionRemoved) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SessionRemoved) GetSessionId() int64 {
@@ -1232,7 +1357,7 @@ type SessionInvalidated struct {
 
 func (x *SessionInvalidated) Reset() {
 	*x = SessionInvalidated{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[9]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1244,7 +1369,7 @@ func (x *SessionInvalidated) String() string {
 func (*SessionInvalidated) ProtoMessage() {}
 
 func (x *SessionInvalidated) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[9]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1257,7 +1382,7 @@ func (x *SessionInvalidated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInvalidated.ProtoReflect.Descriptor instead.
 func (*SessionInvalidated) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SessionInvalidated) GetSessionId() int64 {
@@ -1292,7 +1417,7 @@ type SessionRestored struct {
 
 func (x *SessionRestored) Reset() {
 	*x = SessionRestored{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[10]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1429,7 @@ func (x *SessionRestored) String() string {
 func (*SessionRestored) ProtoMessage() {}
 
 func (x *SessionRestored) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[10]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1442,7 @@ func (x *SessionRestored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionRestored.ProtoReflect.Descriptor instead.
 func (*SessionRestored) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SessionRestored) GetSessionId() int64 {
@@ -1342,7 +1467,7 @@ type SessionQuarantined struct {
 
 func (x *SessionQuarantined) Reset() {
 	*x = SessionQuarantined{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[11]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +1479,7 @@ func (x *SessionQuarantined) String() string {
 func (*SessionQuarantined) ProtoMessage() {}
 
 func (x *SessionQuarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[11]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +1492,7 @@ func (x *SessionQuarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionQuarantined.ProtoReflect.Descriptor instead.
 func (*SessionQuarantined) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SessionQuarantined) GetSessionId() int64 {
@@ -1404,7 +1529,7 @@ type AccountAuthorised struct {
 
 func (x *AccountAuthorised) Reset() {
 	*x = AccountAuthorised{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[12]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1416,7 +1541,7 @@ func (x *AccountAuthorised) String() string {
 func (*AccountAuthorised) ProtoMessage() {}
 
 func (x *AccountAuthorised) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[12]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1429,7 +1554,7 @@ func (x *AccountAuthorised) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountAuthorised.ProtoReflect.Descriptor instead.
 func (*AccountAuthorised) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AccountAuthorised) GetAccountId() string {
@@ -1457,7 +1582,7 @@ type AccountLoggedOut struct {
 
 func (x *AccountLoggedOut) Reset() {
 	*x = AccountLoggedOut{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[13]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1469,7 +1594,7 @@ func (x *AccountLoggedOut) String() string {
 func (*AccountLoggedOut) ProtoMessage() {}
 
 func (x *AccountLoggedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[13]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1482,7 +1607,7 @@ func (x *AccountLoggedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountLoggedOut.ProtoReflect.Descriptor instead.
 func (*AccountLoggedOut) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AccountLoggedOut) GetAccountId() string {
@@ -1505,7 +1630,7 @@ type AccountNeedsLogin struct {
 
 func (x *AccountNeedsLogin) Reset() {
 	*x = AccountNeedsLogin{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[14]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1642,7 @@ func (x *AccountNeedsLogin) String() string {
 func (*AccountNeedsLogin) ProtoMessage() {}
 
 func (x *AccountNeedsLogin) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[14]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1655,7 @@ func (x *AccountNeedsLogin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountNeedsLogin.ProtoReflect.Descriptor instead.
 func (*AccountNeedsLogin) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AccountNeedsLogin) GetAccountId() string {
@@ -1560,7 +1685,7 @@ type AccountLimited struct {
 
 func (x *AccountLimited) Reset() {
 	*x = AccountLimited{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[15]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1697,7 @@ func (x *AccountLimited) String() string {
 func (*AccountLimited) ProtoMessage() {}
 
 func (x *AccountLimited) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[15]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1710,7 @@ func (x *AccountLimited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountLimited.ProtoReflect.Descriptor instead.
 func (*AccountLimited) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AccountLimited) GetAccountId() string {
@@ -1613,7 +1738,7 @@ type AccountFrozen struct {
 
 func (x *AccountFrozen) Reset() {
 	*x = AccountFrozen{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[16]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1625,7 +1750,7 @@ func (x *AccountFrozen) String() string {
 func (*AccountFrozen) ProtoMessage() {}
 
 func (x *AccountFrozen) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[16]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1638,7 +1763,7 @@ func (x *AccountFrozen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountFrozen.ProtoReflect.Descriptor instead.
 func (*AccountFrozen) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AccountFrozen) GetAccountId() string {
@@ -1659,7 +1784,7 @@ type AccountBanned struct {
 
 func (x *AccountBanned) Reset() {
 	*x = AccountBanned{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[17]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1671,7 +1796,7 @@ func (x *AccountBanned) String() string {
 func (*AccountBanned) ProtoMessage() {}
 
 func (x *AccountBanned) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[17]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1684,7 +1809,7 @@ func (x *AccountBanned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountBanned.ProtoReflect.Descriptor instead.
 func (*AccountBanned) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AccountBanned) GetAccountId() string {
@@ -1707,7 +1832,7 @@ type CredentialRevoked struct {
 
 func (x *CredentialRevoked) Reset() {
 	*x = CredentialRevoked{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[18]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +1844,7 @@ func (x *CredentialRevoked) String() string {
 func (*CredentialRevoked) ProtoMessage() {}
 
 func (x *CredentialRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[18]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +1857,7 @@ func (x *CredentialRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialRevoked.ProtoReflect.Descriptor instead.
 func (*CredentialRevoked) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CredentialRevoked) GetKeyId() string {
@@ -1762,7 +1887,7 @@ type SessionDegraded struct {
 
 func (x *SessionDegraded) Reset() {
 	*x = SessionDegraded{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[19]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +1899,7 @@ func (x *SessionDegraded) String() string {
 func (*SessionDegraded) ProtoMessage() {}
 
 func (x *SessionDegraded) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[19]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +1912,7 @@ func (x *SessionDegraded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionDegraded.ProtoReflect.Descriptor instead.
 func (*SessionDegraded) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SessionDegraded) GetSessionId() int64 {
@@ -1800,6 +1925,61 @@ func (x *SessionDegraded) GetSessionId() int64 {
 func (x *SessionDegraded) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+// Telegram lets a session's account reach out to nobody new; reading works.
+type SessionLimited struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The session.
+	SessionId int64 `protobuf:"varint,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// Telegram's error.
+	TelegramError string `protobuf:"bytes,2,opt,name=telegram_error,json=telegramError,proto3" json:"telegram_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionLimited) Reset() {
+	*x = SessionLimited{}
+	mi := &file_telegate_events_v1_events_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionLimited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionLimited) ProtoMessage() {}
+
+func (x *SessionLimited) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_events_v1_events_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionLimited.ProtoReflect.Descriptor instead.
+func (*SessionLimited) Descriptor() ([]byte, []int) {
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SessionLimited) GetSessionId() int64 {
+	if x != nil {
+		return x.SessionId
+	}
+	return 0
+}
+
+func (x *SessionLimited) GetTelegramError() string {
+	if x != nil {
+		return x.TelegramError
 	}
 	return ""
 }
@@ -1817,7 +1997,7 @@ type BreakerOpened struct {
 
 func (x *BreakerOpened) Reset() {
 	*x = BreakerOpened{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[20]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +2009,7 @@ func (x *BreakerOpened) String() string {
 func (*BreakerOpened) ProtoMessage() {}
 
 func (x *BreakerOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[20]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +2022,7 @@ func (x *BreakerOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BreakerOpened.ProtoReflect.Descriptor instead.
 func (*BreakerOpened) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BreakerOpened) GetBreaker() string {
@@ -1870,7 +2050,7 @@ type BreakerClosed struct {
 
 func (x *BreakerClosed) Reset() {
 	*x = BreakerClosed{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[21]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1882,7 +2062,7 @@ func (x *BreakerClosed) String() string {
 func (*BreakerClosed) ProtoMessage() {}
 
 func (x *BreakerClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[21]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1895,7 +2075,7 @@ func (x *BreakerClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BreakerClosed.ProtoReflect.Descriptor instead.
 func (*BreakerClosed) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *BreakerClosed) GetBreaker() string {
@@ -1920,7 +2100,7 @@ type MessageSent struct {
 
 func (x *MessageSent) Reset() {
 	*x = MessageSent{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[22]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1932,7 +2112,7 @@ func (x *MessageSent) String() string {
 func (*MessageSent) ProtoMessage() {}
 
 func (x *MessageSent) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[22]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1945,7 +2125,7 @@ func (x *MessageSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageSent.ProtoReflect.Descriptor instead.
 func (*MessageSent) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MessageSent) GetAccountId() string {
@@ -1984,7 +2164,7 @@ type MessageReceived struct {
 
 func (x *MessageReceived) Reset() {
 	*x = MessageReceived{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[23]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1996,7 +2176,7 @@ func (x *MessageReceived) String() string {
 func (*MessageReceived) ProtoMessage() {}
 
 func (x *MessageReceived) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[23]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2009,7 +2189,7 @@ func (x *MessageReceived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageReceived.ProtoReflect.Descriptor instead.
 func (*MessageReceived) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MessageReceived) GetAccountId() string {
@@ -2044,7 +2224,7 @@ type ProxyUp struct {
 
 func (x *ProxyUp) Reset() {
 	*x = ProxyUp{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[24]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2236,7 @@ func (x *ProxyUp) String() string {
 func (*ProxyUp) ProtoMessage() {}
 
 func (x *ProxyUp) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[24]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2249,7 @@ func (x *ProxyUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProxyUp.ProtoReflect.Descriptor instead.
 func (*ProxyUp) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ProxyUp) GetProxyId() string {
@@ -2092,7 +2272,7 @@ type ProxyDown struct {
 
 func (x *ProxyDown) Reset() {
 	*x = ProxyDown{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[25]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2104,7 +2284,7 @@ func (x *ProxyDown) String() string {
 func (*ProxyDown) ProtoMessage() {}
 
 func (x *ProxyDown) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[25]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2117,7 +2297,7 @@ func (x *ProxyDown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProxyDown.ProtoReflect.Descriptor instead.
 func (*ProxyDown) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ProxyDown) GetProxyId() string {
@@ -2155,7 +2335,7 @@ type CampaignProgressed struct {
 
 func (x *CampaignProgressed) Reset() {
 	*x = CampaignProgressed{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[26]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2167,7 +2347,7 @@ func (x *CampaignProgressed) String() string {
 func (*CampaignProgressed) ProtoMessage() {}
 
 func (x *CampaignProgressed) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[26]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2180,7 +2360,7 @@ func (x *CampaignProgressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CampaignProgressed.ProtoReflect.Descriptor instead.
 func (*CampaignProgressed) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CampaignProgressed) GetCampaignId() string {
@@ -2242,7 +2422,7 @@ type ActionEnded struct {
 
 func (x *ActionEnded) Reset() {
 	*x = ActionEnded{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[27]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2254,7 +2434,7 @@ func (x *ActionEnded) String() string {
 func (*ActionEnded) ProtoMessage() {}
 
 func (x *ActionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[27]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2267,7 +2447,7 @@ func (x *ActionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionEnded.ProtoReflect.Descriptor instead.
 func (*ActionEnded) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ActionEnded) GetCampaignId() string {
@@ -2302,7 +2482,7 @@ var File_telegate_events_v1_events_proto protoreflect.FileDescriptor
 
 const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftelegate/events/v1/events.proto\x12\x12telegate.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x12\n" +
+	"\x1ftelegate/events/v1/events.proto\x12\x12telegate.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x13\n" +
 	"\x05Event\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x1b\n" +
@@ -2321,7 +2501,8 @@ const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\x0fsession_removed\x18\x1b \x01(\v2\".telegate.events.v1.SessionRemovedH\x00R\x0esessionRemoved\x12Y\n" +
 	"\x13session_invalidated\x18\x1c \x01(\v2&.telegate.events.v1.SessionInvalidatedH\x00R\x12sessionInvalidated\x12P\n" +
 	"\x10session_restored\x18\x1d \x01(\v2#.telegate.events.v1.SessionRestoredH\x00R\x0fsessionRestored\x12Y\n" +
-	"\x13session_quarantined\x18\x1e \x01(\v2&.telegate.events.v1.SessionQuarantinedH\x00R\x12sessionQuarantined\x12V\n" +
+	"\x13session_quarantined\x18\x1e \x01(\v2&.telegate.events.v1.SessionQuarantinedH\x00R\x12sessionQuarantined\x12M\n" +
+	"\x0fsession_updated\x18\x1f \x01(\v2\".telegate.events.v1.SessionUpdatedH\x00R\x0esessionUpdated\x12V\n" +
 	"\x12account_authorised\x18( \x01(\v2%.telegate.events.v1.AccountAuthorisedH\x00R\x11accountAuthorised\x12T\n" +
 	"\x12account_logged_out\x18) \x01(\v2$.telegate.events.v1.AccountLoggedOutH\x00R\x10accountLoggedOut\x12W\n" +
 	"\x13account_needs_login\x18* \x01(\v2%.telegate.events.v1.AccountNeedsLoginH\x00R\x11accountNeedsLogin\x12M\n" +
@@ -2333,7 +2514,8 @@ const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\x0ebreaker_opened\x18= \x01(\v2!.telegate.events.v1.BreakerOpenedH\x00R\rbreakerOpened\x12J\n" +
 	"\x0ebreaker_closed\x18> \x01(\v2!.telegate.events.v1.BreakerClosedH\x00R\rbreakerClosed\x12D\n" +
 	"\fmessage_sent\x18? \x01(\v2\x1f.telegate.events.v1.MessageSentH\x00R\vmessageSent\x12P\n" +
-	"\x10message_received\x18@ \x01(\v2#.telegate.events.v1.MessageReceivedH\x00R\x0fmessageReceived\x128\n" +
+	"\x10message_received\x18@ \x01(\v2#.telegate.events.v1.MessageReceivedH\x00R\x0fmessageReceived\x12M\n" +
+	"\x0fsession_limited\x18A \x01(\v2\".telegate.events.v1.SessionLimitedH\x00R\x0esessionLimited\x128\n" +
 	"\bproxy_up\x18P \x01(\v2\x1b.telegate.events.v1.ProxyUpH\x00R\aproxyUp\x12>\n" +
 	"\n" +
 	"proxy_down\x18Q \x01(\v2\x1d.telegate.events.v1.ProxyDownH\x00R\tproxyDown\x12Y\n" +
@@ -2381,7 +2563,7 @@ const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x12\n" +
-	"\x04peer\x18\x03 \x01(\tR\x04peer\"\x9a\x01\n" +
+	"\x04peer\x18\x03 \x01(\tR\x04peer\"\x9b\x02\n" +
 	"\fSessionAdded\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x12\n" +
@@ -2389,7 +2571,22 @@ const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\venvironment\x18\x03 \x01(\tR\venvironment\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x04 \x01(\tR\taccountId\x12\x16\n" +
-	"\x06source\x18\x05 \x01(\tR\x06source\"C\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\x12D\n" +
+	"\x06labels\x18\x06 \x03(\v2,.telegate.events.v1.SessionAdded.LabelsEntryR\x06labels\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x85\x02\n" +
+	"\x0eSessionUpdated\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x02 \x01(\tR\taccountId\x12F\n" +
+	"\x06labels\x18\x03 \x03(\v2..telegate.events.v1.SessionUpdated.LabelsEntryR\x06labels\x12\x16\n" +
+	"\x06paused\x18\x04 \x01(\bR\x06paused\x12\x1a\n" +
+	"\brevision\x18\x05 \x01(\x03R\brevision\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"C\n" +
 	"\x0eSessionRemoved\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x12\n" +
@@ -2435,7 +2632,11 @@ const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\x0fSessionDegraded\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"d\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"V\n" +
+	"\x0eSessionLimited\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\x03R\tsessionId\x12%\n" +
+	"\x0etelegram_error\x18\x02 \x01(\tR\rtelegramError\"d\n" +
 	"\rBreakerOpened\x12\x18\n" +
 	"\abreaker\x18\x01 \x01(\tR\abreaker\x129\n" +
 	"\n" +
@@ -2486,7 +2687,7 @@ func file_telegate_events_v1_events_proto_rawDescGZIP() []byte {
 	return file_telegate_events_v1_events_proto_rawDescData
 }
 
-var file_telegate_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_telegate_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_telegate_events_v1_events_proto_goTypes = []any{
 	(*Event)(nil),                 // 0: telegate.events.v1.Event
 	(*LeaseAcquired)(nil),         // 1: telegate.events.v1.LeaseAcquired
@@ -2496,31 +2697,35 @@ var file_telegate_events_v1_events_proto_goTypes = []any{
 	(*FloodWaitStarted)(nil),      // 5: telegate.events.v1.FloodWaitStarted
 	(*FloodWaitEnded)(nil),        // 6: telegate.events.v1.FloodWaitEnded
 	(*SessionAdded)(nil),          // 7: telegate.events.v1.SessionAdded
-	(*SessionRemoved)(nil),        // 8: telegate.events.v1.SessionRemoved
-	(*SessionInvalidated)(nil),    // 9: telegate.events.v1.SessionInvalidated
-	(*SessionRestored)(nil),       // 10: telegate.events.v1.SessionRestored
-	(*SessionQuarantined)(nil),    // 11: telegate.events.v1.SessionQuarantined
-	(*AccountAuthorised)(nil),     // 12: telegate.events.v1.AccountAuthorised
-	(*AccountLoggedOut)(nil),      // 13: telegate.events.v1.AccountLoggedOut
-	(*AccountNeedsLogin)(nil),     // 14: telegate.events.v1.AccountNeedsLogin
-	(*AccountLimited)(nil),        // 15: telegate.events.v1.AccountLimited
-	(*AccountFrozen)(nil),         // 16: telegate.events.v1.AccountFrozen
-	(*AccountBanned)(nil),         // 17: telegate.events.v1.AccountBanned
-	(*CredentialRevoked)(nil),     // 18: telegate.events.v1.CredentialRevoked
-	(*SessionDegraded)(nil),       // 19: telegate.events.v1.SessionDegraded
-	(*BreakerOpened)(nil),         // 20: telegate.events.v1.BreakerOpened
-	(*BreakerClosed)(nil),         // 21: telegate.events.v1.BreakerClosed
-	(*MessageSent)(nil),           // 22: telegate.events.v1.MessageSent
-	(*MessageReceived)(nil),       // 23: telegate.events.v1.MessageReceived
-	(*ProxyUp)(nil),               // 24: telegate.events.v1.ProxyUp
-	(*ProxyDown)(nil),             // 25: telegate.events.v1.ProxyDown
-	(*CampaignProgressed)(nil),    // 26: telegate.events.v1.CampaignProgressed
-	(*ActionEnded)(nil),           // 27: telegate.events.v1.ActionEnded
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
+	(*SessionUpdated)(nil),        // 8: telegate.events.v1.SessionUpdated
+	(*SessionRemoved)(nil),        // 9: telegate.events.v1.SessionRemoved
+	(*SessionInvalidated)(nil),    // 10: telegate.events.v1.SessionInvalidated
+	(*SessionRestored)(nil),       // 11: telegate.events.v1.SessionRestored
+	(*SessionQuarantined)(nil),    // 12: telegate.events.v1.SessionQuarantined
+	(*AccountAuthorised)(nil),     // 13: telegate.events.v1.AccountAuthorised
+	(*AccountLoggedOut)(nil),      // 14: telegate.events.v1.AccountLoggedOut
+	(*AccountNeedsLogin)(nil),     // 15: telegate.events.v1.AccountNeedsLogin
+	(*AccountLimited)(nil),        // 16: telegate.events.v1.AccountLimited
+	(*AccountFrozen)(nil),         // 17: telegate.events.v1.AccountFrozen
+	(*AccountBanned)(nil),         // 18: telegate.events.v1.AccountBanned
+	(*CredentialRevoked)(nil),     // 19: telegate.events.v1.CredentialRevoked
+	(*SessionDegraded)(nil),       // 20: telegate.events.v1.SessionDegraded
+	(*SessionLimited)(nil),        // 21: telegate.events.v1.SessionLimited
+	(*BreakerOpened)(nil),         // 22: telegate.events.v1.BreakerOpened
+	(*BreakerClosed)(nil),         // 23: telegate.events.v1.BreakerClosed
+	(*MessageSent)(nil),           // 24: telegate.events.v1.MessageSent
+	(*MessageReceived)(nil),       // 25: telegate.events.v1.MessageReceived
+	(*ProxyUp)(nil),               // 26: telegate.events.v1.ProxyUp
+	(*ProxyDown)(nil),             // 27: telegate.events.v1.ProxyDown
+	(*CampaignProgressed)(nil),    // 28: telegate.events.v1.CampaignProgressed
+	(*ActionEnded)(nil),           // 29: telegate.events.v1.ActionEnded
+	nil,                           // 30: telegate.events.v1.SessionAdded.LabelsEntry
+	nil,                           // 31: telegate.events.v1.SessionUpdated.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
 }
 var file_telegate_events_v1_events_proto_depIdxs = []int32{
-	28, // 0: telegate.events.v1.Event.occur_time:type_name -> google.protobuf.Timestamp
+	32, // 0: telegate.events.v1.Event.occur_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: telegate.events.v1.Event.lease_acquired:type_name -> telegate.events.v1.LeaseAcquired
 	2,  // 2: telegate.events.v1.Event.lease_released:type_name -> telegate.events.v1.LeaseReleased
 	3,  // 3: telegate.events.v1.Event.lease_expired:type_name -> telegate.events.v1.LeaseExpired
@@ -2528,36 +2733,40 @@ var file_telegate_events_v1_events_proto_depIdxs = []int32{
 	5,  // 5: telegate.events.v1.Event.flood_wait_started:type_name -> telegate.events.v1.FloodWaitStarted
 	6,  // 6: telegate.events.v1.Event.flood_wait_ended:type_name -> telegate.events.v1.FloodWaitEnded
 	7,  // 7: telegate.events.v1.Event.session_added:type_name -> telegate.events.v1.SessionAdded
-	8,  // 8: telegate.events.v1.Event.session_removed:type_name -> telegate.events.v1.SessionRemoved
-	9,  // 9: telegate.events.v1.Event.session_invalidated:type_name -> telegate.events.v1.SessionInvalidated
-	10, // 10: telegate.events.v1.Event.session_restored:type_name -> telegate.events.v1.SessionRestored
-	11, // 11: telegate.events.v1.Event.session_quarantined:type_name -> telegate.events.v1.SessionQuarantined
-	12, // 12: telegate.events.v1.Event.account_authorised:type_name -> telegate.events.v1.AccountAuthorised
-	13, // 13: telegate.events.v1.Event.account_logged_out:type_name -> telegate.events.v1.AccountLoggedOut
-	14, // 14: telegate.events.v1.Event.account_needs_login:type_name -> telegate.events.v1.AccountNeedsLogin
-	15, // 15: telegate.events.v1.Event.account_limited:type_name -> telegate.events.v1.AccountLimited
-	16, // 16: telegate.events.v1.Event.account_frozen:type_name -> telegate.events.v1.AccountFrozen
-	17, // 17: telegate.events.v1.Event.account_banned:type_name -> telegate.events.v1.AccountBanned
-	18, // 18: telegate.events.v1.Event.credential_revoked:type_name -> telegate.events.v1.CredentialRevoked
-	19, // 19: telegate.events.v1.Event.session_degraded:type_name -> telegate.events.v1.SessionDegraded
-	20, // 20: telegate.events.v1.Event.breaker_opened:type_name -> telegate.events.v1.BreakerOpened
-	21, // 21: telegate.events.v1.Event.breaker_closed:type_name -> telegate.events.v1.BreakerClosed
-	22, // 22: telegate.events.v1.Event.message_sent:type_name -> telegate.events.v1.MessageSent
-	23, // 23: telegate.events.v1.Event.message_received:type_name -> telegate.events.v1.MessageReceived
-	24, // 24: telegate.events.v1.Event.proxy_up:type_name -> telegate.events.v1.ProxyUp
-	25, // 25: telegate.events.v1.Event.proxy_down:type_name -> telegate.events.v1.ProxyDown
-	26, // 26: telegate.events.v1.Event.campaign_progressed:type_name -> telegate.events.v1.CampaignProgressed
-	27, // 27: telegate.events.v1.Event.action_ended:type_name -> telegate.events.v1.ActionEnded
-	29, // 28: telegate.events.v1.LeaseAcquired.ttl:type_name -> google.protobuf.Duration
-	28, // 29: telegate.events.v1.LeaseExpired.expire_time:type_name -> google.protobuf.Timestamp
-	28, // 30: telegate.events.v1.FloodWaitStarted.end_time:type_name -> google.protobuf.Timestamp
-	28, // 31: telegate.events.v1.SessionQuarantined.end_time:type_name -> google.protobuf.Timestamp
-	28, // 32: telegate.events.v1.BreakerOpened.probe_time:type_name -> google.protobuf.Timestamp
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	9,  // 8: telegate.events.v1.Event.session_removed:type_name -> telegate.events.v1.SessionRemoved
+	10, // 9: telegate.events.v1.Event.session_invalidated:type_name -> telegate.events.v1.SessionInvalidated
+	11, // 10: telegate.events.v1.Event.session_restored:type_name -> telegate.events.v1.SessionRestored
+	12, // 11: telegate.events.v1.Event.session_quarantined:type_name -> telegate.events.v1.SessionQuarantined
+	8,  // 12: telegate.events.v1.Event.session_updated:type_name -> telegate.events.v1.SessionUpdated
+	13, // 13: telegate.events.v1.Event.account_authorised:type_name -> telegate.events.v1.AccountAuthorised
+	14, // 14: telegate.events.v1.Event.account_logged_out:type_name -> telegate.events.v1.AccountLoggedOut
+	15, // 15: telegate.events.v1.Event.account_needs_login:type_name -> telegate.events.v1.AccountNeedsLogin
+	16, // 16: telegate.events.v1.Event.account_limited:type_name -> telegate.events.v1.AccountLimited
+	17, // 17: telegate.events.v1.Event.account_frozen:type_name -> telegate.events.v1.AccountFrozen
+	18, // 18: telegate.events.v1.Event.account_banned:type_name -> telegate.events.v1.AccountBanned
+	19, // 19: telegate.events.v1.Event.credential_revoked:type_name -> telegate.events.v1.CredentialRevoked
+	20, // 20: telegate.events.v1.Event.session_degraded:type_name -> telegate.events.v1.SessionDegraded
+	22, // 21: telegate.events.v1.Event.breaker_opened:type_name -> telegate.events.v1.BreakerOpened
+	23, // 22: telegate.events.v1.Event.breaker_closed:type_name -> telegate.events.v1.BreakerClosed
+	24, // 23: telegate.events.v1.Event.message_sent:type_name -> telegate.events.v1.MessageSent
+	25, // 24: telegate.events.v1.Event.message_received:type_name -> telegate.events.v1.MessageReceived
+	21, // 25: telegate.events.v1.Event.session_limited:type_name -> telegate.events.v1.SessionLimited
+	26, // 26: telegate.events.v1.Event.proxy_up:type_name -> telegate.events.v1.ProxyUp
+	27, // 27: telegate.events.v1.Event.proxy_down:type_name -> telegate.events.v1.ProxyDown
+	28, // 28: telegate.events.v1.Event.campaign_progressed:type_name -> telegate.events.v1.CampaignProgressed
+	29, // 29: telegate.events.v1.Event.action_ended:type_name -> telegate.events.v1.ActionEnded
+	33, // 30: telegate.events.v1.LeaseAcquired.ttl:type_name -> google.protobuf.Duration
+	32, // 31: telegate.events.v1.LeaseExpired.expire_time:type_name -> google.protobuf.Timestamp
+	32, // 32: telegate.events.v1.FloodWaitStarted.end_time:type_name -> google.protobuf.Timestamp
+	30, // 33: telegate.events.v1.SessionAdded.labels:type_name -> telegate.events.v1.SessionAdded.LabelsEntry
+	31, // 34: telegate.events.v1.SessionUpdated.labels:type_name -> telegate.events.v1.SessionUpdated.LabelsEntry
+	32, // 35: telegate.events.v1.SessionQuarantined.end_time:type_name -> google.protobuf.Timestamp
+	32, // 36: telegate.events.v1.BreakerOpened.probe_time:type_name -> google.protobuf.Timestamp
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_telegate_events_v1_events_proto_init() }
@@ -2577,6 +2786,7 @@ func file_telegate_events_v1_events_proto_init() {
 		(*Event_SessionInvalidated)(nil),
 		(*Event_SessionRestored)(nil),
 		(*Event_SessionQuarantined)(nil),
+		(*Event_SessionUpdated)(nil),
 		(*Event_AccountAuthorised)(nil),
 		(*Event_AccountLoggedOut)(nil),
 		(*Event_AccountNeedsLogin)(nil),
@@ -2589,6 +2799,7 @@ func file_telegate_events_v1_events_proto_init() {
 		(*Event_BreakerClosed)(nil),
 		(*Event_MessageSent)(nil),
 		(*Event_MessageReceived)(nil),
+		(*Event_SessionLimited)(nil),
 		(*Event_ProxyUp)(nil),
 		(*Event_ProxyDown)(nil),
 		(*Event_CampaignProgressed)(nil),
@@ -2600,7 +2811,7 @@ func file_telegate_events_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_events_v1_events_proto_rawDesc), len(file_telegate_events_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -222,7 +222,9 @@ type SessionSelector struct {
 	// over an hour, count. At most 128 characters.
 	ForMethod string `protobuf:"bytes,4,opt,name=for_method,json=forMethod,proto3" json:"for_method,omitempty"`
 	// The session of this account: an account has one. Empty: any.
-	AccountId     string `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	AccountId string `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Also a session whose account is paused: for a process of the mesh that checks it or logs it out.
+	EvenPaused    bool `protobuf:"varint,6,opt,name=even_paused,json=evenPaused,proto3" json:"even_paused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,6 +292,13 @@ func (x *SessionSelector) GetAccountId() string {
 		return x.AccountId
 	}
 	return ""
+}
+
+func (x *SessionSelector) GetEvenPaused() bool {
+	if x != nil {
+		return x.EvenPaused
+	}
+	return false
 }
 
 // A session's key. Whoever has it is the account: store it encrypted or not at all, and never log it.
@@ -968,7 +977,7 @@ var File_telegate_session_pool_v1_lease_proto protoreflect.FileDescriptor
 
 const file_telegate_session_pool_v1_lease_proto_rawDesc = "" +
 	"\n" +
-	"$telegate/session_pool/v1/lease.proto\x12\x18telegate.session_pool.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x02\n" +
+	"$telegate/session_pool/v1/lease.proto\x12\x18telegate.session_pool.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x02\n" +
 	"\x0fSessionSelector\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x12\n" +
@@ -977,7 +986,9 @@ const file_telegate_session_pool_v1_lease_proto_rawDesc = "" +
 	"\n" +
 	"for_method\x18\x04 \x01(\tR\tforMethod\x12\x1d\n" +
 	"\n" +
-	"account_id\x18\x05 \x01(\tR\taccountId\x1a9\n" +
+	"account_id\x18\x05 \x01(\tR\taccountId\x12\x1f\n" +
+	"\veven_paused\x18\x06 \x01(\bR\n" +
+	"evenPaused\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x92\x01\n" +

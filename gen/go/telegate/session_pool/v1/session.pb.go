@@ -24,7 +24,7 @@ const (
 
 // What a session is doing, derived from its lease, claim, quarantine, waits and condition at the time of the
 // answer. The first that holds, in this order: BANNED, FROZEN, NEEDS_LOGIN, INVALID, LEASED, CLOSING,
-// QUARANTINED, FLOOD_WAIT, FREE.
+// PAUSED, QUARANTINED, FLOOD_WAIT, FREE.
 type SessionState int32
 
 const (
@@ -48,21 +48,24 @@ const (
 	SessionState_SESSION_STATE_FROZEN SessionState = 8
 	// Telegram banned the account.
 	SessionState_SESSION_STATE_BANNED SessionState = 9
+	// Its account is paused by its owner: nobody gets it until the owner lets it go on.
+	SessionState_SESSION_STATE_PAUSED SessionState = 10
 )
 
 // Enum value maps for SessionState.
 var (
 	SessionState_name = map[int32]string{
-		0: "SESSION_STATE_UNSPECIFIED",
-		1: "SESSION_STATE_FREE",
-		2: "SESSION_STATE_LEASED",
-		3: "SESSION_STATE_CLOSING",
-		4: "SESSION_STATE_QUARANTINED",
-		5: "SESSION_STATE_FLOOD_WAIT",
-		6: "SESSION_STATE_INVALID",
-		7: "SESSION_STATE_NEEDS_LOGIN",
-		8: "SESSION_STATE_FROZEN",
-		9: "SESSION_STATE_BANNED",
+		0:  "SESSION_STATE_UNSPECIFIED",
+		1:  "SESSION_STATE_FREE",
+		2:  "SESSION_STATE_LEASED",
+		3:  "SESSION_STATE_CLOSING",
+		4:  "SESSION_STATE_QUARANTINED",
+		5:  "SESSION_STATE_FLOOD_WAIT",
+		6:  "SESSION_STATE_INVALID",
+		7:  "SESSION_STATE_NEEDS_LOGIN",
+		8:  "SESSION_STATE_FROZEN",
+		9:  "SESSION_STATE_BANNED",
+		10: "SESSION_STATE_PAUSED",
 	}
 	SessionState_value = map[string]int32{
 		"SESSION_STATE_UNSPECIFIED": 0,
@@ -75,6 +78,7 @@ var (
 		"SESSION_STATE_NEEDS_LOGIN": 7,
 		"SESSION_STATE_FROZEN":      8,
 		"SESSION_STATE_BANNED":      9,
+		"SESSION_STATE_PAUSED":      10,
 	}
 )
 
@@ -198,8 +202,11 @@ type Session struct {
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When a lease on it last began or ended. Absent when it was never leased.
 	LastUsedTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=last_used_time,json=lastUsedTime,proto3" json:"last_used_time,omitempty"`
-	// Changes whenever name, labels or account change. Send it back with UpdateSession.
-	Etag          string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Changes whenever name, labels, account or `paused` change. Send it back with UpdateSession. Inside the mesh:
+	// the revision of SessionUpdated, in decimal.
+	Etag string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
+	// True: its account is paused. A lease that somebody has goes on, nobody gets a new one.
+	Paused        bool `protobuf:"varint,18,opt,name=paused,proto3" json:"paused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -353,6 +360,13 @@ func (x *Session) GetEtag() string {
 	return ""
 }
 
+func (x *Session) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
 // How many sessions the pool has, by what they are doing. Each session counts once, in the state that
 // SessionState's order gives it.
 type PoolStatus struct {
@@ -384,7 +398,9 @@ type PoolStatus struct {
 	// When the next session that is not free can be leased at the latest. Absent when no end is in sight.
 	NextAvailableTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=next_available_time,json=nextAvailableTime,proto3" json:"next_available_time,omitempty"`
 	// The database's clock at the time of the answer.
-	ReadTime      *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=read_time,json=readTime,proto3" json:"read_time,omitempty"`
+	ReadTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=read_time,json=readTime,proto3" json:"read_time,omitempty"`
+	// In SESSION_STATE_PAUSED.
+	Paused        int32 `protobuf:"varint,15,opt,name=paused,proto3" json:"paused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -517,11 +533,18 @@ func (x *PoolStatus) GetReadTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *PoolStatus) GetPaused() int32 {
+	if x != nil {
+		return x.Paused
+	}
+	return 0
+}
+
 var File_telegate_session_pool_v1_session_proto protoreflect.FileDescriptor
 
 const file_telegate_session_pool_v1_session_proto_rawDesc = "" +
 	"\n" +
-	"&telegate/session_pool/v1/session.proto\x12\x18telegate.session_pool.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$telegate/session_pool/v1/lease.proto\"\xfc\x06\n" +
+	"&telegate/session_pool/v1/session.proto\x12\x18telegate.session_pool.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$telegate/session_pool/v1/lease.proto\"\x94\a\n" +
 	"\aSession\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\x03R\tsessionId\x12\x12\n" +
@@ -545,10 +568,11 @@ const file_telegate_session_pool_v1_session_proto_rawDesc = "" +
 	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12@\n" +
 	"\x0elast_used_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\flastUsedTime\x12\x12\n" +
-	"\x04etag\x18\x11 \x01(\tR\x04etag\x1a9\n" +
+	"\x04etag\x18\x11 \x01(\tR\x04etag\x12\x16\n" +
+	"\x06paused\x18\x12 \x01(\bR\x06paused\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x87\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9f\x04\n" +
 	"\n" +
 	"PoolStatus\x12\x14\n" +
 	"\x05total\x18\x01 \x01(\x05R\x05total\x12\x12\n" +
@@ -567,7 +591,8 @@ const file_telegate_session_pool_v1_session_proto_rawDesc = "" +
 	"\awaiting\x18\v \x01(\x05R\awaiting\x12R\n" +
 	"\x18next_flood_wait_end_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x14nextFloodWaitEndTime\x12J\n" +
 	"\x13next_available_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x11nextAvailableTime\x127\n" +
-	"\tread_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\breadTime*\xa5\x02\n" +
+	"\tread_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\breadTime\x12\x16\n" +
+	"\x06paused\x18\x0f \x01(\x05R\x06paused*\xbf\x02\n" +
 	"\fSessionState\x12\x1d\n" +
 	"\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12SESSION_STATE_FREE\x10\x01\x12\x18\n" +
@@ -578,7 +603,9 @@ const file_telegate_session_pool_v1_session_proto_rawDesc = "" +
 	"\x15SESSION_STATE_INVALID\x10\x06\x12\x1d\n" +
 	"\x19SESSION_STATE_NEEDS_LOGIN\x10\a\x12\x18\n" +
 	"\x14SESSION_STATE_FROZEN\x10\b\x12\x18\n" +
-	"\x14SESSION_STATE_BANNED\x10\t*}\n" +
+	"\x14SESSION_STATE_BANNED\x10\t\x12\x18\n" +
+	"\x14SESSION_STATE_PAUSED\x10\n" +
+	"*}\n" +
 	"\rSessionSource\x12\x1e\n" +
 	"\x1aSESSION_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15SESSION_SOURCE_IMPORT\x10\x01\x12\x17\n" +

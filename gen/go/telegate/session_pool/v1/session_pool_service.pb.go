@@ -1709,7 +1709,8 @@ type UpdateSessionRequest struct {
 	// Its `session_id` says which; only the fields named by the mask are read. With `etag` set, the change is
 	// made only if it is the current one.
 	Session *Session `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	// The fields to change. `labels` replaces all labels; it is the only one that can be changed.
+	// The fields to change. `labels` replaces all labels; from outside the mesh it is the only one that can be
+	// changed. With the scope `mesh` also `account_id` and `paused`.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

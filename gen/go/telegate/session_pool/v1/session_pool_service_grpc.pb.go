@@ -103,8 +103,9 @@ type SessionPoolServiceClient interface {
 	ListSessions(ctx context.Context, in *ListSessionsRequest, opts ...grpc.CallOption) (*ListSessionsResponse, error)
 	// Reads one session. Scope `pool:read`. Errors: NOT_FOUND.
 	GetSession(ctx context.Context, in *GetSessionRequest, opts ...grpc.CallOption) (*GetSessionResponse, error)
-	// Changes the labels of a session; a lease on it is untouched. Scope `pool:admin`. Errors: NOT_FOUND,
-	// ETAG_MISMATCH.
+	// Changes the labels of a session; a lease on it is untouched. Scope `pool:admin`. Account-auth also says here
+	// whose session it is and whether that account is paused (scope `mesh`). Errors: NOT_FOUND, ETAG_MISMATCH,
+	// ALREADY_EXISTS (the account has another session).
 	UpdateSession(ctx context.Context, in *UpdateSessionRequest, opts ...grpc.CallOption) (*UpdateSessionResponse, error)
 	// Puts a session into the pool, free at once. It never connects to Telegram. Scope `pool:admin`.
 	//
@@ -456,8 +457,9 @@ type SessionPoolServiceServer interface {
 	ListSessions(context.Context, *ListSessionsRequest) (*ListSessionsResponse, error)
 	// Reads one session. Scope `pool:read`. Errors: NOT_FOUND.
 	GetSession(context.Context, *GetSessionRequest) (*GetSessionResponse, error)
-	// Changes the labels of a session; a lease on it is untouched. Scope `pool:admin`. Errors: NOT_FOUND,
-	// ETAG_MISMATCH.
+	// Changes the labels of a session; a lease on it is untouched. Scope `pool:admin`. Account-auth also says here
+	// whose session it is and whether that account is paused (scope `mesh`). Errors: NOT_FOUND, ETAG_MISMATCH,
+	// ALREADY_EXISTS (the account has another session).
 	UpdateSession(context.Context, *UpdateSessionRequest) (*UpdateSessionResponse, error)
 	// Puts a session into the pool, free at once. It never connects to Telegram. Scope `pool:admin`.
 	//

@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
@@ -10,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("event_id", "version", "tenant_id", "entity_id", "sequence", "occur_time", "lease_acquired", "lease_released", "lease_expired", "lease_revoked", "flood_wait_started", "flood_wait_ended", "session_added", "session_removed", "session_invalidated", "session_restored", "session_quarantined", "account_authorised", "account_logged_out", "account_needs_login", "account_limited", "account_frozen", "account_banned", "credential_revoked", "session_degraded", "breaker_opened", "breaker_closed", "message_sent", "message_received", "proxy_up", "proxy_down", "campaign_progressed", "action_ended")
+    __slots__ = ("event_id", "version", "tenant_id", "entity_id", "sequence", "occur_time", "lease_acquired", "lease_released", "lease_expired", "lease_revoked", "flood_wait_started", "flood_wait_ended", "session_added", "session_removed", "session_invalidated", "session_restored", "session_quarantined", "session_updated", "account_authorised", "account_logged_out", "account_needs_login", "account_limited", "account_frozen", "account_banned", "credential_revoked", "session_degraded", "breaker_opened", "breaker_closed", "message_sent", "message_received", "session_limited", "proxy_up", "proxy_down", "campaign_progressed", "action_ended")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +29,7 @@ class Event(_message.Message):
     SESSION_INVALIDATED_FIELD_NUMBER: _ClassVar[int]
     SESSION_RESTORED_FIELD_NUMBER: _ClassVar[int]
     SESSION_QUARANTINED_FIELD_NUMBER: _ClassVar[int]
+    SESSION_UPDATED_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_AUTHORISED_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_LOGGED_OUT_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_NEEDS_LOGIN_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +42,7 @@ class Event(_message.Message):
     BREAKER_CLOSED_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_SENT_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    SESSION_LIMITED_FIELD_NUMBER: _ClassVar[int]
     PROXY_UP_FIELD_NUMBER: _ClassVar[int]
     PROXY_DOWN_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_PROGRESSED_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +64,7 @@ class Event(_message.Message):
     session_invalidated: SessionInvalidated
     session_restored: SessionRestored
     session_quarantined: SessionQuarantined
+    session_updated: SessionUpdated
     account_authorised: AccountAuthorised
     account_logged_out: AccountLoggedOut
     account_needs_login: AccountNeedsLogin
@@ -73,11 +77,12 @@ class Event(_message.Message):
     breaker_closed: BreakerClosed
     message_sent: MessageSent
     message_received: MessageReceived
+    session_limited: SessionLimited
     proxy_up: ProxyUp
     proxy_down: ProxyDown
     campaign_progressed: CampaignProgressed
     action_ended: ActionEnded
-    def __init__(self, event_id: _Optional[str] = ..., version: _Optional[int] = ..., tenant_id: _Optional[str] = ..., entity_id: _Optional[str] = ..., sequence: _Optional[int] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lease_acquired: _Optional[_Union[LeaseAcquired, _Mapping]] = ..., lease_released: _Optional[_Union[LeaseReleased, _Mapping]] = ..., lease_expired: _Optional[_Union[LeaseExpired, _Mapping]] = ..., lease_revoked: _Optional[_Union[LeaseRevoked, _Mapping]] = ..., flood_wait_started: _Optional[_Union[FloodWaitStarted, _Mapping]] = ..., flood_wait_ended: _Optional[_Union[FloodWaitEnded, _Mapping]] = ..., session_added: _Optional[_Union[SessionAdded, _Mapping]] = ..., session_removed: _Optional[_Union[SessionRemoved, _Mapping]] = ..., session_invalidated: _Optional[_Union[SessionInvalidated, _Mapping]] = ..., session_restored: _Optional[_Union[SessionRestored, _Mapping]] = ..., session_quarantined: _Optional[_Union[SessionQuarantined, _Mapping]] = ..., account_authorised: _Optional[_Union[AccountAuthorised, _Mapping]] = ..., account_logged_out: _Optional[_Union[AccountLoggedOut, _Mapping]] = ..., account_needs_login: _Optional[_Union[AccountNeedsLogin, _Mapping]] = ..., account_limited: _Optional[_Union[AccountLimited, _Mapping]] = ..., account_frozen: _Optional[_Union[AccountFrozen, _Mapping]] = ..., account_banned: _Optional[_Union[AccountBanned, _Mapping]] = ..., credential_revoked: _Optional[_Union[CredentialRevoked, _Mapping]] = ..., session_degraded: _Optional[_Union[SessionDegraded, _Mapping]] = ..., breaker_opened: _Optional[_Union[BreakerOpened, _Mapping]] = ..., breaker_closed: _Optional[_Union[BreakerClosed, _Mapping]] = ..., message_sent: _Optional[_Union[MessageSent, _Mapping]] = ..., message_received: _Optional[_Union[MessageReceived, _Mapping]] = ..., proxy_up: _Optional[_Union[ProxyUp, _Mapping]] = ..., proxy_down: _Optional[_Union[ProxyDown, _Mapping]] = ..., campaign_progressed: _Optional[_Union[CampaignProgressed, _Mapping]] = ..., action_ended: _Optional[_Union[ActionEnded, _Mapping]] = ...) -> None: ...
+    def __init__(self, event_id: _Optional[str] = ..., version: _Optional[int] = ..., tenant_id: _Optional[str] = ..., entity_id: _Optional[str] = ..., sequence: _Optional[int] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lease_acquired: _Optional[_Union[LeaseAcquired, _Mapping]] = ..., lease_released: _Optional[_Union[LeaseReleased, _Mapping]] = ..., lease_expired: _Optional[_Union[LeaseExpired, _Mapping]] = ..., lease_revoked: _Optional[_Union[LeaseRevoked, _Mapping]] = ..., flood_wait_started: _Optional[_Union[FloodWaitStarted, _Mapping]] = ..., flood_wait_ended: _Optional[_Union[FloodWaitEnded, _Mapping]] = ..., session_added: _Optional[_Union[SessionAdded, _Mapping]] = ..., session_removed: _Optional[_Union[SessionRemoved, _Mapping]] = ..., session_invalidated: _Optional[_Union[SessionInvalidated, _Mapping]] = ..., session_restored: _Optional[_Union[SessionRestored, _Mapping]] = ..., session_quarantined: _Optional[_Union[SessionQuarantined, _Mapping]] = ..., session_updated: _Optional[_Union[SessionUpdated, _Mapping]] = ..., account_authorised: _Optional[_Union[AccountAuthorised, _Mapping]] = ..., account_logged_out: _Optional[_Union[AccountLoggedOut, _Mapping]] = ..., account_needs_login: _Optional[_Union[AccountNeedsLogin, _Mapping]] = ..., account_limited: _Optional[_Union[AccountLimited, _Mapping]] = ..., account_frozen: _Optional[_Union[AccountFrozen, _Mapping]] = ..., account_banned: _Optional[_Union[AccountBanned, _Mapping]] = ..., credential_revoked: _Optional[_Union[CredentialRevoked, _Mapping]] = ..., session_degraded: _Optional[_Union[SessionDegraded, _Mapping]] = ..., breaker_opened: _Optional[_Union[BreakerOpened, _Mapping]] = ..., breaker_closed: _Optional[_Union[BreakerClosed, _Mapping]] = ..., message_sent: _Optional[_Union[MessageSent, _Mapping]] = ..., message_received: _Optional[_Union[MessageReceived, _Mapping]] = ..., session_limited: _Optional[_Union[SessionLimited, _Mapping]] = ..., proxy_up: _Optional[_Union[ProxyUp, _Mapping]] = ..., proxy_down: _Optional[_Union[ProxyDown, _Mapping]] = ..., campaign_progressed: _Optional[_Union[CampaignProgressed, _Mapping]] = ..., action_ended: _Optional[_Union[ActionEnded, _Mapping]] = ...) -> None: ...
 
 class LeaseAcquired(_message.Message):
     __slots__ = ("lease_id", "session_id", "fencing_token", "holder", "subject", "ttl", "credentials")
@@ -162,18 +167,48 @@ class FloodWaitEnded(_message.Message):
     def __init__(self, session_id: _Optional[int] = ..., method: _Optional[str] = ..., peer: _Optional[str] = ...) -> None: ...
 
 class SessionAdded(_message.Message):
-    __slots__ = ("session_id", "name", "environment", "account_id", "source")
+    __slots__ = ("session_id", "name", "environment", "account_id", "source", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     session_id: int
     name: str
     environment: str
     account_id: str
     source: str
-    def __init__(self, session_id: _Optional[int] = ..., name: _Optional[str] = ..., environment: _Optional[str] = ..., account_id: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, session_id: _Optional[int] = ..., name: _Optional[str] = ..., environment: _Optional[str] = ..., account_id: _Optional[str] = ..., source: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class SessionUpdated(_message.Message):
+    __slots__ = ("session_id", "account_id", "labels", "paused", "revision")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    session_id: int
+    account_id: str
+    labels: _containers.ScalarMap[str, str]
+    paused: bool
+    revision: int
+    def __init__(self, session_id: _Optional[int] = ..., account_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., paused: _Optional[bool] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class SessionRemoved(_message.Message):
     __slots__ = ("session_id", "name")
@@ -266,6 +301,14 @@ class SessionDegraded(_message.Message):
     session_id: int
     reason: str
     def __init__(self, session_id: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class SessionLimited(_message.Message):
+    __slots__ = ("session_id", "telegram_error")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TELEGRAM_ERROR_FIELD_NUMBER: _ClassVar[int]
+    session_id: int
+    telegram_error: str
+    def __init__(self, session_id: _Optional[int] = ..., telegram_error: _Optional[str] = ...) -> None: ...
 
 class BreakerOpened(_message.Message):
     __slots__ = ("breaker", "probe_time")

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$telegate/session_pool/v1/lease.proto\x12\x18telegate.session_pool.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x01\n\x0fSessionSelector\x12\x12\n\nsession_id\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x45\n\x06labels\x18\x03 \x03(\x0b\x32\x35.telegate.session_pool.v1.SessionSelector.LabelsEntry\x12\x12\n\nfor_method\x18\x04 \x01(\t\x12\x12\n\naccount_id\x18\x05 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"t\n\x12SessionCredentials\x12\x37\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\'.telegate.session_pool.v1.SessionFormat\x12\x10\n\x08material\x18\x02 \x01(\x0c\x12\x13\n\x0b\x64\x61ta_center\x18\x03 \x01(\x05\"\xb4\x03\n\x05Lease\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x03\x12\x14\n\x0csession_name\x18\x03 \x01(\t\x12\x15\n\rfencing_token\x18\x04 \x01(\x03\x12&\n\x03ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x61\x63quire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06holder\x18\x08 \x01(\t\x12\x35\n\x06\x61\x63\x63\x65ss\x18\t \x01(\x0e\x32%.telegate.session_pool.v1.LeaseAccess\x12\x41\n\x0b\x63redentials\x18\n \x01(\x0b\x32,.telegate.session_pool.v1.SessionCredentials\x12\x13\n\x0b\x65nvironment\x18\x0b \x01(\t\x12.\n\ndrain_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"5\n\nLeaseProof\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\"1\n\tFileLease\x12\x12\n\nsession_id\x18\x01 \x01(\x03\x12\x10\n\x08lease_id\x18\x02 \x01(\t\"k\n\tFloodWait\x12\x12\n\nsession_id\x18\x01 \x01(\x03\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0c\n\x04peer\x18\x03 \x01(\t\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"l\n\tLeaseLost\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x03\x12\x39\n\x06reason\x18\x03 \x01(\x0e\x32).telegate.session_pool.v1.LeaseLossReason\"P\n\x0e\x44rainRequested\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12,\n\x08\x64\x65\x61\x64line\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x0bLeaseQueued\x12\x10\n\x08position\x18\x01 \x01(\x05\x12+\n\x08\x65stimate\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"6\n\x06GoAway\x12,\n\x08\x64\x65\x61\x64line\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\x0cLeaseRenewed\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*{\n\x0bLeaseAccess\x12\x1c\n\x18LEASE_ACCESS_UNSPECIFIED\x10\x00\x12\x19\n\x15LEASE_ACCESS_MEDIATED\x10\x01\x12\x1c\n\x18LEASE_ACCESS_CREDENTIALS\x10\x02\x12\x15\n\x11LEASE_ACCESS_FILE\x10\x03*\xbb\x01\n\rSessionFormat\x12\x1e\n\x1aSESSION_FORMAT_UNSPECIFIED\x10\x00\x12 \n\x1cSESSION_FORMAT_GRAMJS_STRING\x10\x01\x12\"\n\x1eSESSION_FORMAT_TELETHON_STRING\x10\x02\x12 \n\x1cSESSION_FORMAT_TELETHON_FILE\x10\x03\x12\"\n\x1eSESSION_FORMAT_PYROGRAM_STRING\x10\x04*\xb3\x01\n\x0fLeaseLossReason\x12!\n\x1dLEASE_LOSS_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19LEASE_LOSS_REASON_EXPIRED\x10\x01\x12\x1d\n\x19LEASE_LOSS_REASON_REVOKED\x10\x02\x12\"\n\x1eLEASE_LOSS_REASON_SESSION_GONE\x10\x03\x12\x1b\n\x17LEASE_LOSS_REASON_STALE\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$telegate/session_pool/v1/lease.proto\x12\x18telegate.session_pool.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x01\n\x0fSessionSelector\x12\x12\n\nsession_id\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x45\n\x06labels\x18\x03 \x03(\x0b\x32\x35.telegate.session_pool.v1.SessionSelector.LabelsEntry\x12\x12\n\nfor_method\x18\x04 \x01(\t\x12\x12\n\naccount_id\x18\x05 \x01(\t\x12\x13\n\x0b\x65ven_paused\x18\x06 \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"t\n\x12SessionCredentials\x12\x37\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\'.telegate.session_pool.v1.SessionFormat\x12\x10\n\x08material\x18\x02 \x01(\x0c\x12\x13\n\x0b\x64\x61ta_center\x18\x03 \x01(\x05\"\xb4\x03\n\x05Lease\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x03\x12\x14\n\x0csession_name\x18\x03 \x01(\t\x12\x15\n\rfencing_token\x18\x04 \x01(\x03\x12&\n\x03ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x61\x63quire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06holder\x18\x08 \x01(\t\x12\x35\n\x06\x61\x63\x63\x65ss\x18\t \x01(\x0e\x32%.telegate.session_pool.v1.LeaseAccess\x12\x41\n\x0b\x63redentials\x18\n \x01(\x0b\x32,.telegate.session_pool.v1.SessionCredentials\x12\x13\n\x0b\x65nvironment\x18\x0b \x01(\t\x12.\n\ndrain_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"5\n\nLeaseProof\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\"1\n\tFileLease\x12\x12\n\nsession_id\x18\x01 \x01(\x03\x12\x10\n\x08lease_id\x18\x02 \x01(\t\"k\n\tFloodWait\x12\x12\n\nsession_id\x18\x01 \x01(\x03\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0c\n\x04peer\x18\x03 \x01(\t\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"l\n\tLeaseLost\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x03\x12\x39\n\x06reason\x18\x03 \x01(\x0e\x32).telegate.session_pool.v1.LeaseLossReason\"P\n\x0e\x44rainRequested\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12,\n\x08\x64\x65\x61\x64line\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x0bLeaseQueued\x12\x10\n\x08position\x18\x01 \x01(\x05\x12+\n\x08\x65stimate\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"6\n\x06GoAway\x12,\n\x08\x64\x65\x61\x64line\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\x0cLeaseRenewed\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*{\n\x0bLeaseAccess\x12\x1c\n\x18LEASE_ACCESS_UNSPECIFIED\x10\x00\x12\x19\n\x15LEASE_ACCESS_MEDIATED\x10\x01\x12\x1c\n\x18LEASE_ACCESS_CREDENTIALS\x10\x02\x12\x15\n\x11LEASE_ACCESS_FILE\x10\x03*\xbb\x01\n\rSessionFormat\x12\x1e\n\x1aSESSION_FORMAT_UNSPECIFIED\x10\x00\x12 \n\x1cSESSION_FORMAT_GRAMJS_STRING\x10\x01\x12\"\n\x1eSESSION_FORMAT_TELETHON_STRING\x10\x02\x12 \n\x1cSESSION_FORMAT_TELETHON_FILE\x10\x03\x12\"\n\x1eSESSION_FORMAT_PYROGRAM_STRING\x10\x04*\xb3\x01\n\x0fLeaseLossReason\x12!\n\x1dLEASE_LOSS_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19LEASE_LOSS_REASON_EXPIRED\x10\x01\x12\x1d\n\x19LEASE_LOSS_REASON_REVOKED\x10\x02\x12\"\n\x1eLEASE_LOSS_REASON_SESSION_GONE\x10\x03\x12\x1b\n\x17LEASE_LOSS_REASON_STALE\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,34 +35,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SESSIONSELECTOR_LABELSENTRY']._loaded_options = None
   _globals['_SESSIONSELECTOR_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_LEASEACCESS']._serialized_start=1524
-  _globals['_LEASEACCESS']._serialized_end=1647
-  _globals['_SESSIONFORMAT']._serialized_start=1650
-  _globals['_SESSIONFORMAT']._serialized_end=1837
-  _globals['_LEASELOSSREASON']._serialized_start=1840
-  _globals['_LEASELOSSREASON']._serialized_end=2019
+  _globals['_LEASEACCESS']._serialized_start=1545
+  _globals['_LEASEACCESS']._serialized_end=1668
+  _globals['_SESSIONFORMAT']._serialized_start=1671
+  _globals['_SESSIONFORMAT']._serialized_end=1858
+  _globals['_LEASELOSSREASON']._serialized_start=1861
+  _globals['_LEASELOSSREASON']._serialized_end=2040
   _globals['_SESSIONSELECTOR']._serialized_start=132
-  _globals['_SESSIONSELECTOR']._serialized_end=341
-  _globals['_SESSIONSELECTOR_LABELSENTRY']._serialized_start=296
-  _globals['_SESSIONSELECTOR_LABELSENTRY']._serialized_end=341
-  _globals['_SESSIONCREDENTIALS']._serialized_start=343
-  _globals['_SESSIONCREDENTIALS']._serialized_end=459
-  _globals['_LEASE']._serialized_start=462
-  _globals['_LEASE']._serialized_end=898
-  _globals['_LEASEPROOF']._serialized_start=900
-  _globals['_LEASEPROOF']._serialized_end=953
-  _globals['_FILELEASE']._serialized_start=955
-  _globals['_FILELEASE']._serialized_end=1004
-  _globals['_FLOODWAIT']._serialized_start=1006
-  _globals['_FLOODWAIT']._serialized_end=1113
-  _globals['_LEASELOST']._serialized_start=1115
-  _globals['_LEASELOST']._serialized_end=1223
-  _globals['_DRAINREQUESTED']._serialized_start=1225
-  _globals['_DRAINREQUESTED']._serialized_end=1305
-  _globals['_LEASEQUEUED']._serialized_start=1307
-  _globals['_LEASEQUEUED']._serialized_end=1383
-  _globals['_GOAWAY']._serialized_start=1385
-  _globals['_GOAWAY']._serialized_end=1439
-  _globals['_LEASERENEWED']._serialized_start=1441
-  _globals['_LEASERENEWED']._serialized_end=1522
+  _globals['_SESSIONSELECTOR']._serialized_end=362
+  _globals['_SESSIONSELECTOR_LABELSENTRY']._serialized_start=317
+  _globals['_SESSIONSELECTOR_LABELSENTRY']._serialized_end=362
+  _globals['_SESSIONCREDENTIALS']._serialized_start=364
+  _globals['_SESSIONCREDENTIALS']._serialized_end=480
+  _globals['_LEASE']._serialized_start=483
+  _globals['_LEASE']._serialized_end=919
+  _globals['_LEASEPROOF']._serialized_start=921
+  _globals['_LEASEPROOF']._serialized_end=974
+  _globals['_FILELEASE']._serialized_start=976
+  _globals['_FILELEASE']._serialized_end=1025
+  _globals['_FLOODWAIT']._serialized_start=1027
+  _globals['_FLOODWAIT']._serialized_end=1134
+  _globals['_LEASELOST']._serialized_start=1136
+  _globals['_LEASELOST']._serialized_end=1244
+  _globals['_DRAINREQUESTED']._serialized_start=1246
+  _globals['_DRAINREQUESTED']._serialized_end=1326
+  _globals['_LEASEQUEUED']._serialized_start=1328
+  _globals['_LEASEQUEUED']._serialized_end=1404
+  _globals['_GOAWAY']._serialized_start=1406
+  _globals['_GOAWAY']._serialized_end=1460
+  _globals['_LEASERENEWED']._serialized_start=1462
+  _globals['_LEASERENEWED']._serialized_end=1543
 # @@protoc_insertion_point(module_scope)

@@ -49,7 +49,7 @@ LEASE_LOSS_REASON_SESSION_GONE: LeaseLossReason
 LEASE_LOSS_REASON_STALE: LeaseLossReason
 
 class SessionSelector(_message.Message):
-    __slots__ = ("session_id", "name", "labels", "for_method", "account_id")
+    __slots__ = ("session_id", "name", "labels", "for_method", "account_id", "even_paused")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -62,12 +62,14 @@ class SessionSelector(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     FOR_METHOD_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVEN_PAUSED_FIELD_NUMBER: _ClassVar[int]
     session_id: int
     name: str
     labels: _containers.ScalarMap[str, str]
     for_method: str
     account_id: str
-    def __init__(self, session_id: _Optional[int] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., for_method: _Optional[str] = ..., account_id: _Optional[str] = ...) -> None: ...
+    even_paused: bool
+    def __init__(self, session_id: _Optional[int] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., for_method: _Optional[str] = ..., account_id: _Optional[str] = ..., even_paused: _Optional[bool] = ...) -> None: ...
 
 class SessionCredentials(_message.Message):
     __slots__ = ("format", "material", "data_center")

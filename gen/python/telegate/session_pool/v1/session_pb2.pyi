@@ -23,6 +23,7 @@ class SessionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SESSION_STATE_NEEDS_LOGIN: _ClassVar[SessionState]
     SESSION_STATE_FROZEN: _ClassVar[SessionState]
     SESSION_STATE_BANNED: _ClassVar[SessionState]
+    SESSION_STATE_PAUSED: _ClassVar[SessionState]
 
 class SessionSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -40,13 +41,14 @@ SESSION_STATE_INVALID: SessionState
 SESSION_STATE_NEEDS_LOGIN: SessionState
 SESSION_STATE_FROZEN: SessionState
 SESSION_STATE_BANNED: SessionState
+SESSION_STATE_PAUSED: SessionState
 SESSION_SOURCE_UNSPECIFIED: SessionSource
 SESSION_SOURCE_IMPORT: SessionSource
 SESSION_SOURCE_SYNC: SessionSource
 SESSION_SOURCE_LOGIN: SessionSource
 
 class Session(_message.Message):
-    __slots__ = ("session_id", "name", "account_id", "environment", "labels", "state", "state_reason", "lease", "flood_waits", "quarantine_end_time", "available_time", "data_center", "source", "has_file", "create_time", "last_used_time", "etag")
+    __slots__ = ("session_id", "name", "account_id", "environment", "labels", "state", "state_reason", "lease", "flood_waits", "quarantine_end_time", "available_time", "data_center", "source", "has_file", "create_time", "last_used_time", "etag", "paused")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +73,7 @@ class Session(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_USED_TIME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     session_id: int
     name: str
     account_id: str
@@ -88,10 +91,11 @@ class Session(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     last_used_time: _timestamp_pb2.Timestamp
     etag: str
-    def __init__(self, session_id: _Optional[int] = ..., name: _Optional[str] = ..., account_id: _Optional[str] = ..., environment: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[SessionState, str]] = ..., state_reason: _Optional[str] = ..., lease: _Optional[_Union[_lease_pb2.Lease, _Mapping]] = ..., flood_waits: _Optional[_Iterable[_Union[_lease_pb2.FloodWait, _Mapping]]] = ..., quarantine_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., available_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data_center: _Optional[int] = ..., source: _Optional[_Union[SessionSource, str]] = ..., has_file: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_used_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+    paused: bool
+    def __init__(self, session_id: _Optional[int] = ..., name: _Optional[str] = ..., account_id: _Optional[str] = ..., environment: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[SessionState, str]] = ..., state_reason: _Optional[str] = ..., lease: _Optional[_Union[_lease_pb2.Lease, _Mapping]] = ..., flood_waits: _Optional[_Iterable[_Union[_lease_pb2.FloodWait, _Mapping]]] = ..., quarantine_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., available_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data_center: _Optional[int] = ..., source: _Optional[_Union[SessionSource, str]] = ..., has_file: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_used_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., paused: _Optional[bool] = ...) -> None: ...
 
 class PoolStatus(_message.Message):
-    __slots__ = ("total", "free", "leased", "closing", "quarantined", "flood_wait", "invalid", "needs_login", "frozen", "banned", "waiting", "next_flood_wait_end_time", "next_available_time", "read_time")
+    __slots__ = ("total", "free", "leased", "closing", "quarantined", "flood_wait", "invalid", "needs_login", "frozen", "banned", "waiting", "next_flood_wait_end_time", "next_available_time", "read_time", "paused")
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     FREE_FIELD_NUMBER: _ClassVar[int]
     LEASED_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +110,7 @@ class PoolStatus(_message.Message):
     NEXT_FLOOD_WAIT_END_TIME_FIELD_NUMBER: _ClassVar[int]
     NEXT_AVAILABLE_TIME_FIELD_NUMBER: _ClassVar[int]
     READ_TIME_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     total: int
     free: int
     leased: int
@@ -120,4 +125,5 @@ class PoolStatus(_message.Message):
     next_flood_wait_end_time: _timestamp_pb2.Timestamp
     next_available_time: _timestamp_pb2.Timestamp
     read_time: _timestamp_pb2.Timestamp
-    def __init__(self, total: _Optional[int] = ..., free: _Optional[int] = ..., leased: _Optional[int] = ..., closing: _Optional[int] = ..., quarantined: _Optional[int] = ..., flood_wait: _Optional[int] = ..., invalid: _Optional[int] = ..., needs_login: _Optional[int] = ..., frozen: _Optional[int] = ..., banned: _Optional[int] = ..., waiting: _Optional[int] = ..., next_flood_wait_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_available_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    paused: int
+    def __init__(self, total: _Optional[int] = ..., free: _Optional[int] = ..., leased: _Optional[int] = ..., closing: _Optional[int] = ..., quarantined: _Optional[int] = ..., flood_wait: _Optional[int] = ..., invalid: _Optional[int] = ..., needs_login: _Optional[int] = ..., frozen: _Optional[int] = ..., banned: _Optional[int] = ..., waiting: _Optional[int] = ..., next_flood_wait_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_available_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., paused: _Optional[int] = ...) -> None: ...

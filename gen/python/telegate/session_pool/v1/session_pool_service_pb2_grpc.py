@@ -251,8 +251,9 @@ class SessionPoolServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSession(self, request, context):
-        """Changes the labels of a session; a lease on it is untouched. Scope `pool:admin`. Errors: NOT_FOUND,
-        ETAG_MISMATCH.
+        """Changes the labels of a session; a lease on it is untouched. Scope `pool:admin`. Account-auth also says here
+        whose session it is and whether that account is paused (scope `mesh`). Errors: NOT_FOUND, ETAG_MISMATCH,
+        ALREADY_EXISTS (the account has another session).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file telegate/events/v1/events.proto.
  */
 export const file_telegate_events_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch90ZWxlZ2F0ZS9ldmVudHMvdjEvZXZlbnRzLnByb3RvEhJ0ZWxlZ2F0ZS5ldmVudHMudjEiwg4KBUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAUSEQoJdGVuYW50X2lkGAMgASgJEhEKCWVudGl0eV9pZBgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoAxIuCgpvY2N1cl90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI7Cg5sZWFzZV9hY3F1aXJlZBgUIAEoCzIhLnRlbGVnYXRlLmV2ZW50cy52MS5MZWFzZUFjcXVpcmVkSAASOwoObGVhc2VfcmVsZWFzZWQYFSABKAsyIS50ZWxlZ2F0ZS5ldmVudHMudjEuTGVhc2VSZWxlYXNlZEgAEjkKDWxlYXNlX2V4cGlyZWQYFiABKAsyIC50ZWxlZ2F0ZS5ldmVudHMudjEuTGVhc2VFeHBpcmVkSAASOQoNbGVhc2VfcmV2b2tlZBgXIAEoCzIgLnRlbGVnYXRlLmV2ZW50cy52MS5MZWFzZVJldm9rZWRIABJCChJmbG9vZF93YWl0X3N0YXJ0ZWQYGCABKAsyJC50ZWxlZ2F0ZS5ldmVudHMudjEuRmxvb2RXYWl0U3RhcnRlZEgAEj4KEGZsb29kX3dhaXRfZW5kZWQYGSABKAsyIi50ZWxlZ2F0ZS5ldmVudHMudjEuRmxvb2RXYWl0RW5kZWRIABI5Cg1zZXNzaW9uX2FkZGVkGBogASgLMiAudGVsZWdhdGUuZXZlbnRzLnYxLlNlc3Npb25BZGRlZEgAEj0KD3Nlc3Npb25fcmVtb3ZlZBgbIAEoCzIiLnRlbGVnYXRlLmV2ZW50cy52MS5TZXNzaW9uUmVtb3ZlZEgAEkUKE3Nlc3Npb25faW52YWxpZGF0ZWQYHCABKAsyJi50ZWxlZ2F0ZS5ldmVudHMudjEuU2Vzc2lvbkludmFsaWRhdGVkSAASPwoQc2Vzc2lvbl9yZXN0b3JlZBgdIAEoCzIjLnRlbGVnYXRlLmV2ZW50cy52MS5TZXNzaW9uUmVzdG9yZWRIABJFChNzZXNzaW9uX3F1YXJhbnRpbmVkGB4gASgLMiYudGVsZWdhdGUuZXZlbnRzLnYxLlNlc3Npb25RdWFyYW50aW5lZEgAEkMKEmFjY291bnRfYXV0aG9yaXNlZBgoIAEoCzIlLnRlbGVnYXRlLmV2ZW50cy52MS5BY2NvdW50QXV0aG9yaXNlZEgAEkIKEmFjY291bnRfbG9nZ2VkX291dBgpIAEoCzIkLnRlbGVnYXRlLmV2ZW50cy52MS5BY2NvdW50TG9nZ2VkT3V0SAASRAoTYWNjb3VudF9uZWVkc19sb2dpbhgqIAEoCzIlLnRlbGVnYXRlLmV2ZW50cy52MS5BY2NvdW50TmVlZHNMb2dpbkgAEj0KD2FjY291bnRfbGltaXRlZBgrIAEoCzIiLnRlbGVnYXRlLmV2ZW50cy52MS5BY2NvdW50TGltaXRlZEgAEjsKDmFjY291bnRfZnJvemVuGCwgASgLMiEudGVsZWdhdGUuZXZlbnRzLnYxLkFjY291bnRGcm96ZW5IABI7Cg5hY2NvdW50X2Jhbm5lZBgtIAEoCzIhLnRlbGVnYXRlLmV2ZW50cy52MS5BY2NvdW50QmFubmVkSAASQwoSY3JlZGVudGlhbF9yZXZva2VkGC4gASgLMiUudGVsZWdhdGUuZXZlbnRzLnYxLkNyZWRlbnRpYWxSZXZva2VkSAASPwoQc2Vzc2lvbl9kZWdyYWRlZBg8IAEoCzIjLnRlbGVnYXRlLmV2ZW50cy52MS5TZXNzaW9uRGVncmFkZWRIABI7Cg5icmVha2VyX29wZW5lZBg9IAEoCzIhLnRlbGVnYXRlLmV2ZW50cy52MS5CcmVha2VyT3BlbmVkSAASOwoOYnJlYWtlcl9jbG9zZWQYPiABKAsyIS50ZWxlZ2F0ZS5ldmVudHMudjEuQnJlYWtlckNsb3NlZEgAEjcKDG1lc3NhZ2Vfc2VudBg/IAEoCzIfLnRlbGVnYXRlLmV2ZW50cy52MS5NZXNzYWdlU2VudEgAEj8KEG1lc3NhZ2VfcmVjZWl2ZWQYQCABKAsyIy50ZWxlZ2F0ZS5ldmVudHMudjEuTWVzc2FnZVJlY2VpdmVkSAASLwoIcHJveHlfdXAYUCABKAsyGy50ZWxlZ2F0ZS5ldmVudHMudjEuUHJveHlVcEgAEjMKCnByb3h5X2Rvd24YUSABKAsyHS50ZWxlZ2F0ZS5ldmVudHMudjEuUHJveHlEb3duSAASRQoTY2FtcGFpZ25fcHJvZ3Jlc3NlZBhkIAEoCzImLnRlbGVnYXRlLmV2ZW50cy52MS5DYW1wYWlnblByb2dyZXNzZWRIABI3CgxhY3Rpb25fZW5kZWQYZSABKAsyHy50ZWxlZ2F0ZS5ldmVudHMudjEuQWN0aW9uRW5kZWRIAEIJCgdwYXlsb2FkIqoBCg1MZWFzZUFjcXVpcmVkEhAKCGxlYXNlX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAMSFQoNZmVuY2luZ190b2tlbhgDIAEoAxIOCgZob2xkZXIYBCABKAkSDwoHc3ViamVjdBgFIAEoCRImCgN0dGwYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEwoLY3JlZGVudGlhbHMYByABKAgiXAoNTGVhc2VSZWxlYXNlZBIQCghsZWFzZV9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgDEhUKDWZlbmNpbmdfdG9rZW4YAyABKAMSDgoGaG9sZGVyGAQgASgJIowBCgxMZWFzZUV4cGlyZWQSEAoIbGVhc2VfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoAxIVCg1mZW5jaW5nX3Rva2VuGAMgASgDEg4KBmhvbGRlchgEIAEoCRIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAifAoMTGVhc2VSZXZva2VkEhAKCGxlYXNlX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAMSFQoNZmVuY2luZ190b2tlbhgDIAEoAxIOCgZob2xkZXIYBCABKAkSDgoGcmVhc29uGAUgASgJEg8KB3N1YmplY3QYBiABKAkicgoQRmxvb2RXYWl0U3RhcnRlZBISCgpzZXNzaW9uX2lkGAEgASgDEg4KBm1ldGhvZBgCIAEoCRIMCgRwZWVyGAMgASgJEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCCg5GbG9vZFdhaXRFbmRlZBISCgpzZXNzaW9uX2lkGAEgASgDEg4KBm1ldGhvZBgCIAEoCRIMCgRwZWVyGAMgASgJImkKDFNlc3Npb25BZGRlZBISCgpzZXNzaW9uX2lkGAEgASgDEgwKBG5hbWUYAiABKAkSEwoLZW52aXJvbm1lbnQYAyABKAkSEgoKYWNjb3VudF9pZBgEIAEoCRIOCgZzb3VyY2UYBSABKAkiMgoOU2Vzc2lvblJlbW92ZWQSEgoKc2Vzc2lvbl9pZBgBIAEoAxIMCgRuYW1lGAIgASgJIksKElNlc3Npb25JbnZhbGlkYXRlZBISCgpzZXNzaW9uX2lkGAEgASgDEhEKCWNvbmRpdGlvbhgCIAEoCRIOCgZyZWFzb24YAyABKAkiJQoPU2Vzc2lvblJlc3RvcmVkEhIKCnNlc3Npb25faWQYASABKAMiZQoSU2Vzc2lvblF1YXJhbnRpbmVkEhIKCnNlc3Npb25faWQYASABKAMSLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNhdXNlGAMgASgJIjsKEUFjY291bnRBdXRob3Jpc2VkEhIKCmFjY291bnRfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoAyImChBBY2NvdW50TG9nZ2VkT3V0EhIKCmFjY291bnRfaWQYASABKAkiPwoRQWNjb3VudE5lZWRzTG9naW4SEgoKYWNjb3VudF9pZBgBIAEoCRIWCg50ZWxlZ3JhbV9lcnJvchgCIAEoCSI8Cg5BY2NvdW50TGltaXRlZBISCgphY2NvdW50X2lkGAEgASgJEhYKDnRlbGVncmFtX2Vycm9yGAIgASgJIiMKDUFjY291bnRGcm96ZW4SEgoKYWNjb3VudF9pZBgBIAEoCSIjCg1BY2NvdW50QmFubmVkEhIKCmFjY291bnRfaWQYASABKAkiNQoRQ3JlZGVudGlhbFJldm9rZWQSDgoGa2V5X2lkGAEgASgJEhAKCGxvZ2luX2lkGAIgASgJIjUKD1Nlc3Npb25EZWdyYWRlZBISCgpzZXNzaW9uX2lkGAEgASgDEg4KBnJlYXNvbhgCIAEoCSJQCg1CcmVha2VyT3BlbmVkEg8KB2JyZWFrZXIYASABKAkSLgoKcHJvYmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIAoNQnJlYWtlckNsb3NlZBIPCgdicmVha2VyGAEgASgJIkMKC01lc3NhZ2VTZW50EhIKCmFjY291bnRfaWQYASABKAkSDAoEcGVlchgCIAEoCRISCgptZXNzYWdlX2lkGAMgASgDIkcKD01lc3NhZ2VSZWNlaXZlZBISCgphY2NvdW50X2lkGAEgASgJEgwKBHBlZXIYAiABKAkSEgoKbWVzc2FnZV9pZBgDIAEoAyIbCgdQcm94eVVwEhAKCHByb3h5X2lkGAEgASgJIi0KCVByb3h5RG93bhIQCghwcm94eV9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkidgoSQ2FtcGFpZ25Qcm9ncmVzc2VkEhMKC2NhbXBhaWduX2lkGAEgASgJEg0KBXN0YXRlGAIgASgJEgwKBGRvbmUYAyABKAUSDgoGZmFpbGVkGAQgASgFEg8KB3NraXBwZWQYBSABKAUSDQoFdG90YWwYBiABKAUiVgoLQWN0aW9uRW5kZWQSEwoLY2FtcGFpZ25faWQYASABKAkSEQoJYWN0aW9uX2lkGAIgASgJEg8KB291dGNvbWUYAyABKAkSDgoGcmVhc29uGAQgASgJYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch90ZWxlZ2F0ZS9ldmVudHMvdjEvZXZlbnRzLnByb3RvEhJ0ZWxlZ2F0ZS5ldmVudHMudjEiwA8KBUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAUSEQoJdGVuYW50X2lkGAMgASgJEhEKCWVudGl0eV9pZBgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoAxIuCgpvY2N1cl90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI7Cg5sZWFzZV9hY3F1aXJlZBgUIAEoCzIhLnRlbGVnYXRlLmV2ZW50cy52MS5MZWFzZUFjcXVpcmVkSAASOwoObGVhc2VfcmVsZWFzZWQYFSABKAsyIS50ZWxlZ2F0ZS5ldmVudHMudjEuTGVhc2VSZWxlYXNlZEgAEjkKDWxlYXNlX2V4cGlyZWQYFiABKAsyIC50ZWxlZ2F0ZS5ldmVudHMudjEuTGVhc2VFeHBpcmVkSAASOQoNbGVhc2VfcmV2b2tlZBgXIAEoCzIgLnRlbGVnYXRlLmV2ZW50cy52MS5MZWFzZVJldm9rZWRIABJCChJmbG9vZF93YWl0X3N0YXJ0ZWQYGCABKAsyJC50ZWxlZ2F0ZS5ldmVudHMudjEuRmxvb2RXYWl0U3RhcnRlZEgAEj4KEGZsb29kX3dhaXRfZW5kZWQYGSABKAsyIi50ZWxlZ2F0ZS5ldmVudHMudjEuRmxvb2RXYWl0RW5kZWRIABI5Cg1zZXNzaW9uX2FkZGVkGBogASgLMiAudGVsZWdhdGUuZXZlbnRzLnYxLlNlc3Npb25BZGRlZEgAEj0KD3Nlc3Npb25fcmVtb3ZlZBgbIAEoCzIiLnRlbGVnYXRlLmV2ZW50cy52MS5TZXNzaW9uUmVtb3ZlZEgAEkUKE3Nlc3Npb25faW52YWxpZGF0ZWQYHCABKAsyJi50ZWxlZ2F0ZS5ldmVudHMudjEuU2Vzc2lvbkludmFsaWRhdGVkSAASPwoQc2Vzc2lvbl9yZXN0b3JlZBgdIAEoCzIjLnRlbGVnYXRlLmV2ZW50cy52MS5TZXNzaW9uUmVzdG9yZWRIABJFChNzZXNzaW9uX3F1YXJhbnRpbmVkGB4gASgLMiYudGVsZWdhdGUuZXZlbnRzLnYxLlNlc3Npb25RdWFyYW50aW5lZEgAEj0KD3Nlc3Npb25fdXBkYXRlZBgfIAEoCzIiLnRlbGVnYXRlLmV2ZW50cy52MS5TZXNzaW9uVXBkYXRlZEgAEkMKEmFjY291bnRfYXV0aG9yaXNlZBgoIAEoCzIlLnRlbGVnYXRlLmV2ZW50cy52MS5BY2NvdW50QXV0aG9yaXNlZEgAEkIKEmFjY291bnRfbG9nZ2VkX291dBgpIAEoCzIkLnRlbGVnYXRlLmV2ZW50cy52MS5BY2NvdW50TG9nZ2VkT3V0SAASRAoTYWNjb3VudF9uZWVkc19sb2dpbhgqIAEoCzIlLnRlbGVnYXRlLmV2ZW50cy52MS5BY2NvdW50TmVlZHNMb2dpbkgAEj0KD2FjY291bnRfbGltaXRlZBgrIAEoCzIiLnRlbGVnYXRlLmV2ZW50cy52MS5BY2NvdW50TGltaXRlZEgAEjsKDmFjY291bnRfZnJvemVuGCwgASgLMiEudGVsZWdhdGUuZXZlbnRzLnYxLkFjY291bnRGcm96ZW5IABI7Cg5hY2NvdW50X2Jhbm5lZBgtIAEoCzIhLnRlbGVnYXRlLmV2ZW50cy52MS5BY2NvdW50QmFubmVkSAASQwoSY3JlZGVudGlhbF9yZXZva2VkGC4gASgLMiUudGVsZWdhdGUuZXZlbnRzLnYxLkNyZWRlbnRpYWxSZXZva2VkSAASPwoQc2Vzc2lvbl9kZWdyYWRlZBg8IAEoCzIjLnRlbGVnYXRlLmV2ZW50cy52MS5TZXNzaW9uRGVncmFkZWRIABI7Cg5icmVha2VyX29wZW5lZBg9IAEoCzIhLnRlbGVnYXRlLmV2ZW50cy52MS5CcmVha2VyT3BlbmVkSAASOwoOYnJlYWtlcl9jbG9zZWQYPiABKAsyIS50ZWxlZ2F0ZS5ldmVudHMudjEuQnJlYWtlckNsb3NlZEgAEjcKDG1lc3NhZ2Vfc2VudBg/IAEoCzIfLnRlbGVnYXRlLmV2ZW50cy52MS5NZXNzYWdlU2VudEgAEj8KEG1lc3NhZ2VfcmVjZWl2ZWQYQCABKAsyIy50ZWxlZ2F0ZS5ldmVudHMudjEuTWVzc2FnZVJlY2VpdmVkSAASPQoPc2Vzc2lvbl9saW1pdGVkGEEgASgLMiIudGVsZWdhdGUuZXZlbnRzLnYxLlNlc3Npb25MaW1pdGVkSAASLwoIcHJveHlfdXAYUCABKAsyGy50ZWxlZ2F0ZS5ldmVudHMudjEuUHJveHlVcEgAEjMKCnByb3h5X2Rvd24YUSABKAsyHS50ZWxlZ2F0ZS5ldmVudHMudjEuUHJveHlEb3duSAASRQoTY2FtcGFpZ25fcHJvZ3Jlc3NlZBhkIAEoCzImLnRlbGVnYXRlLmV2ZW50cy52MS5DYW1wYWlnblByb2dyZXNzZWRIABI3CgxhY3Rpb25fZW5kZWQYZSABKAsyHy50ZWxlZ2F0ZS5ldmVudHMudjEuQWN0aW9uRW5kZWRIAEIJCgdwYXlsb2FkIqoBCg1MZWFzZUFjcXVpcmVkEhAKCGxlYXNlX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAMSFQoNZmVuY2luZ190b2tlbhgDIAEoAxIOCgZob2xkZXIYBCABKAkSDwoHc3ViamVjdBgFIAEoCRImCgN0dGwYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEwoLY3JlZGVudGlhbHMYByABKAgiXAoNTGVhc2VSZWxlYXNlZBIQCghsZWFzZV9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgDEhUKDWZlbmNpbmdfdG9rZW4YAyABKAMSDgoGaG9sZGVyGAQgASgJIowBCgxMZWFzZUV4cGlyZWQSEAoIbGVhc2VfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoAxIVCg1mZW5jaW5nX3Rva2VuGAMgASgDEg4KBmhvbGRlchgEIAEoCRIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAifAoMTGVhc2VSZXZva2VkEhAKCGxlYXNlX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAMSFQoNZmVuY2luZ190b2tlbhgDIAEoAxIOCgZob2xkZXIYBCABKAkSDgoGcmVhc29uGAUgASgJEg8KB3N1YmplY3QYBiABKAkicgoQRmxvb2RXYWl0U3RhcnRlZBISCgpzZXNzaW9uX2lkGAEgASgDEg4KBm1ldGhvZBgCIAEoCRIMCgRwZWVyGAMgASgJEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCCg5GbG9vZFdhaXRFbmRlZBISCgpzZXNzaW9uX2lkGAEgASgDEg4KBm1ldGhvZBgCIAEoCRIMCgRwZWVyGAMgASgJItYBCgxTZXNzaW9uQWRkZWQSEgoKc2Vzc2lvbl9pZBgBIAEoAxIMCgRuYW1lGAIgASgJEhMKC2Vudmlyb25tZW50GAMgASgJEhIKCmFjY291bnRfaWQYBCABKAkSDgoGc291cmNlGAUgASgJEjwKBmxhYmVscxgGIAMoCzIsLnRlbGVnYXRlLmV2ZW50cy52MS5TZXNzaW9uQWRkZWQuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLJAQoOU2Vzc2lvblVwZGF0ZWQSEgoKc2Vzc2lvbl9pZBgBIAEoAxISCgphY2NvdW50X2lkGAIgASgJEj4KBmxhYmVscxgDIAMoCzIuLnRlbGVnYXRlLmV2ZW50cy52MS5TZXNzaW9uVXBkYXRlZC5MYWJlbHNFbnRyeRIOCgZwYXVzZWQYBCABKAgSEAoIcmV2aXNpb24YBSABKAMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIyCg5TZXNzaW9uUmVtb3ZlZBISCgpzZXNzaW9uX2lkGAEgASgDEgwKBG5hbWUYAiABKAkiSwoSU2Vzc2lvbkludmFsaWRhdGVkEhIKCnNlc3Npb25faWQYASABKAMSEQoJY29uZGl0aW9uGAIgASgJEg4KBnJlYXNvbhgDIAEoCSIlCg9TZXNzaW9uUmVzdG9yZWQSEgoKc2Vzc2lvbl9pZBgBIAEoAyJlChJTZXNzaW9uUXVhcmFudGluZWQSEgoKc2Vzc2lvbl9pZBgBIAEoAxIsCghlbmRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY2F1c2UYAyABKAkiOwoRQWNjb3VudEF1dGhvcmlzZWQSEgoKYWNjb3VudF9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgDIiYKEEFjY291bnRMb2dnZWRPdXQSEgoKYWNjb3VudF9pZBgBIAEoCSI/ChFBY2NvdW50TmVlZHNMb2dpbhISCgphY2NvdW50X2lkGAEgASgJEhYKDnRlbGVncmFtX2Vycm9yGAIgASgJIjwKDkFjY291bnRMaW1pdGVkEhIKCmFjY291bnRfaWQYASABKAkSFgoOdGVsZWdyYW1fZXJyb3IYAiABKAkiIwoNQWNjb3VudEZyb3plbhISCgphY2NvdW50X2lkGAEgASgJIiMKDUFjY291bnRCYW5uZWQSEgoKYWNjb3VudF9pZBgBIAEoCSI1ChFDcmVkZW50aWFsUmV2b2tlZBIOCgZrZXlfaWQYASABKAkSEAoIbG9naW5faWQYAiABKAkiNQoPU2Vzc2lvbkRlZ3JhZGVkEhIKCnNlc3Npb25faWQYASABKAMSDgoGcmVhc29uGAIgASgJIjwKDlNlc3Npb25MaW1pdGVkEhIKCnNlc3Npb25faWQYASABKAMSFgoOdGVsZWdyYW1fZXJyb3IYAiABKAkiUAoNQnJlYWtlck9wZW5lZBIPCgdicmVha2VyGAEgASgJEi4KCnByb2JlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiAKDUJyZWFrZXJDbG9zZWQSDwoHYnJlYWtlchgBIAEoCSJDCgtNZXNzYWdlU2VudBISCgphY2NvdW50X2lkGAEgASgJEgwKBHBlZXIYAiABKAkSEgoKbWVzc2FnZV9pZBgDIAEoAyJHCg9NZXNzYWdlUmVjZWl2ZWQSEgoKYWNjb3VudF9pZBgBIAEoCRIMCgRwZWVyGAIgASgJEhIKCm1lc3NhZ2VfaWQYAyABKAMiGwoHUHJveHlVcBIQCghwcm94eV9pZBgBIAEoCSItCglQcm94eURvd24SEAoIcHJveHlfaWQYASABKAkSDgoGcmVhc29uGAIgASgJInYKEkNhbXBhaWduUHJvZ3Jlc3NlZBITCgtjYW1wYWlnbl9pZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIMCgRkb25lGAMgASgFEg4KBmZhaWxlZBgEIAEoBRIPCgdza2lwcGVkGAUgASgFEg0KBXRvdGFsGAYgASgFIlYKC0FjdGlvbkVuZGVkEhMKC2NhbXBhaWduX2lkGAEgASgJEhEKCWFjdGlvbl9pZBgCIAEoCRIPCgdvdXRjb21lGAMgASgJEg4KBnJlYXNvbhgEIAEoCWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * The envelope of every event.
@@ -165,6 +165,14 @@ export type Event = Message<"telegate.events.v1.Event"> & {
     case: "sessionQuarantined";
   } | {
     /**
+     * session_pool: a session's labels or account changed, or its owner paused it or let it go on.
+     *
+     * @generated from field: telegate.events.v1.SessionUpdated session_updated = 31;
+     */
+    value: SessionUpdated;
+    case: "sessionUpdated";
+  } | {
+    /**
      * account_auth: an account logged in.
      *
      * @generated from field: telegate.events.v1.AccountAuthorised account_authorised = 40;
@@ -259,6 +267,14 @@ export type Event = Message<"telegate.events.v1.Event"> & {
      */
     value: MessageReceived;
     case: "messageReceived";
+  } | {
+    /**
+     * messaging: Telegram lets a session's account reach out to nobody new.
+     *
+     * @generated from field: telegate.events.v1.SessionLimited session_limited = 65;
+     */
+    value: SessionLimited;
+    case: "sessionLimited";
   } | {
     /**
      * proxy_registry: a proxy works.
@@ -628,6 +644,13 @@ export type SessionAdded = Message<"telegate.events.v1.SessionAdded"> & {
    * @generated from field: string source = 5;
    */
   source: string;
+
+  /**
+   * Its labels.
+   *
+   * @generated from field: map<string, string> labels = 6;
+   */
+  labels: { [key: string]: string };
 };
 
 /**
@@ -636,6 +659,55 @@ export type SessionAdded = Message<"telegate.events.v1.SessionAdded"> & {
  */
 export const SessionAddedSchema: GenMessage<SessionAdded> = /*@__PURE__*/
   messageDesc(file_telegate_events_v1_events, 7);
+
+/**
+ * A session changed, as it is now.
+ *
+ * @generated from message telegate.events.v1.SessionUpdated
+ */
+export type SessionUpdated = Message<"telegate.events.v1.SessionUpdated"> & {
+  /**
+   * The session.
+   *
+   * @generated from field: int64 session_id = 1;
+   */
+  sessionId: bigint;
+
+  /**
+   * Its account, if known.
+   *
+   * @generated from field: string account_id = 2;
+   */
+  accountId: string;
+
+  /**
+   * Its labels.
+   *
+   * @generated from field: map<string, string> labels = 3;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * True: its owner paused it.
+   *
+   * @generated from field: bool paused = 4;
+   */
+  paused: boolean;
+
+  /**
+   * Rises with each change of the session; 1 when it entered the pool.
+   *
+   * @generated from field: int64 revision = 5;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message telegate.events.v1.SessionUpdated.
+ * Use `create(SessionUpdatedSchema)` to create a new message.
+ */
+export const SessionUpdatedSchema: GenMessage<SessionUpdated> = /*@__PURE__*/
+  messageDesc(file_telegate_events_v1_events, 8);
 
 /**
  * A session left the pool.
@@ -663,7 +735,7 @@ export type SessionRemoved = Message<"telegate.events.v1.SessionRemoved"> & {
  * Use `create(SessionRemovedSchema)` to create a new message.
  */
 export const SessionRemovedSchema: GenMessage<SessionRemoved> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 8);
+  messageDesc(file_telegate_events_v1_events, 9);
 
 /**
  * A session can not be used until restored.
@@ -698,7 +770,7 @@ export type SessionInvalidated = Message<"telegate.events.v1.SessionInvalidated"
  * Use `create(SessionInvalidatedSchema)` to create a new message.
  */
 export const SessionInvalidatedSchema: GenMessage<SessionInvalidated> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 9);
+  messageDesc(file_telegate_events_v1_events, 10);
 
 /**
  * A session can be used again.
@@ -719,7 +791,7 @@ export type SessionRestored = Message<"telegate.events.v1.SessionRestored"> & {
  * Use `create(SessionRestoredSchema)` to create a new message.
  */
 export const SessionRestoredSchema: GenMessage<SessionRestored> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 10);
+  messageDesc(file_telegate_events_v1_events, 11);
 
 /**
  * A session is kept back for a time.
@@ -754,7 +826,7 @@ export type SessionQuarantined = Message<"telegate.events.v1.SessionQuarantined"
  * Use `create(SessionQuarantinedSchema)` to create a new message.
  */
 export const SessionQuarantinedSchema: GenMessage<SessionQuarantined> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 11);
+  messageDesc(file_telegate_events_v1_events, 12);
 
 /**
  * An account logged in.
@@ -782,7 +854,7 @@ export type AccountAuthorised = Message<"telegate.events.v1.AccountAuthorised"> 
  * Use `create(AccountAuthorisedSchema)` to create a new message.
  */
 export const AccountAuthorisedSchema: GenMessage<AccountAuthorised> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 12);
+  messageDesc(file_telegate_events_v1_events, 13);
 
 /**
  * An account was logged out by its owner.
@@ -803,7 +875,7 @@ export type AccountLoggedOut = Message<"telegate.events.v1.AccountLoggedOut"> & 
  * Use `create(AccountLoggedOutSchema)` to create a new message.
  */
 export const AccountLoggedOutSchema: GenMessage<AccountLoggedOut> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 13);
+  messageDesc(file_telegate_events_v1_events, 14);
 
 /**
  * Telegram no longer accepts an account's key.
@@ -831,7 +903,7 @@ export type AccountNeedsLogin = Message<"telegate.events.v1.AccountNeedsLogin"> 
  * Use `create(AccountNeedsLoginSchema)` to create a new message.
  */
 export const AccountNeedsLoginSchema: GenMessage<AccountNeedsLogin> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 14);
+  messageDesc(file_telegate_events_v1_events, 15);
 
 /**
  * Telegram limits what an account may do.
@@ -859,7 +931,7 @@ export type AccountLimited = Message<"telegate.events.v1.AccountLimited"> & {
  * Use `create(AccountLimitedSchema)` to create a new message.
  */
 export const AccountLimitedSchema: GenMessage<AccountLimited> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 15);
+  messageDesc(file_telegate_events_v1_events, 16);
 
 /**
  * Telegram froze an account.
@@ -880,7 +952,7 @@ export type AccountFrozen = Message<"telegate.events.v1.AccountFrozen"> & {
  * Use `create(AccountFrozenSchema)` to create a new message.
  */
 export const AccountFrozenSchema: GenMessage<AccountFrozen> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 16);
+  messageDesc(file_telegate_events_v1_events, 17);
 
 /**
  * Telegram banned an account.
@@ -901,7 +973,7 @@ export type AccountBanned = Message<"telegate.events.v1.AccountBanned"> & {
  * Use `create(AccountBannedSchema)` to create a new message.
  */
 export const AccountBannedSchema: GenMessage<AccountBanned> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 17);
+  messageDesc(file_telegate_events_v1_events, 18);
 
 /**
  * An API key or a login ended.
@@ -929,7 +1001,7 @@ export type CredentialRevoked = Message<"telegate.events.v1.CredentialRevoked"> 
  * Use `create(CredentialRevokedSchema)` to create a new message.
  */
 export const CredentialRevokedSchema: GenMessage<CredentialRevoked> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 18);
+  messageDesc(file_telegate_events_v1_events, 19);
 
 /**
  * A session can not be connected for now.
@@ -957,7 +1029,35 @@ export type SessionDegraded = Message<"telegate.events.v1.SessionDegraded"> & {
  * Use `create(SessionDegradedSchema)` to create a new message.
  */
 export const SessionDegradedSchema: GenMessage<SessionDegraded> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 19);
+  messageDesc(file_telegate_events_v1_events, 20);
+
+/**
+ * Telegram lets a session's account reach out to nobody new; reading works.
+ *
+ * @generated from message telegate.events.v1.SessionLimited
+ */
+export type SessionLimited = Message<"telegate.events.v1.SessionLimited"> & {
+  /**
+   * The session.
+   *
+   * @generated from field: int64 session_id = 1;
+   */
+  sessionId: bigint;
+
+  /**
+   * Telegram's error.
+   *
+   * @generated from field: string telegram_error = 2;
+   */
+  telegramError: string;
+};
+
+/**
+ * Describes the message telegate.events.v1.SessionLimited.
+ * Use `create(SessionLimitedSchema)` to create a new message.
+ */
+export const SessionLimitedSchema: GenMessage<SessionLimited> = /*@__PURE__*/
+  messageDesc(file_telegate_events_v1_events, 21);
 
 /**
  * A circuit breaker opened.
@@ -985,7 +1085,7 @@ export type BreakerOpened = Message<"telegate.events.v1.BreakerOpened"> & {
  * Use `create(BreakerOpenedSchema)` to create a new message.
  */
 export const BreakerOpenedSchema: GenMessage<BreakerOpened> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 20);
+  messageDesc(file_telegate_events_v1_events, 22);
 
 /**
  * A circuit breaker closed.
@@ -1006,7 +1106,7 @@ export type BreakerClosed = Message<"telegate.events.v1.BreakerClosed"> & {
  * Use `create(BreakerClosedSchema)` to create a new message.
  */
 export const BreakerClosedSchema: GenMessage<BreakerClosed> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 21);
+  messageDesc(file_telegate_events_v1_events, 23);
 
 /**
  * A message was sent. Its text is not part of the event.
@@ -1041,7 +1141,7 @@ export type MessageSent = Message<"telegate.events.v1.MessageSent"> & {
  * Use `create(MessageSentSchema)` to create a new message.
  */
 export const MessageSentSchema: GenMessage<MessageSent> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 22);
+  messageDesc(file_telegate_events_v1_events, 24);
 
 /**
  * A message came in. Its text is not part of the event.
@@ -1076,7 +1176,7 @@ export type MessageReceived = Message<"telegate.events.v1.MessageReceived"> & {
  * Use `create(MessageReceivedSchema)` to create a new message.
  */
 export const MessageReceivedSchema: GenMessage<MessageReceived> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 23);
+  messageDesc(file_telegate_events_v1_events, 25);
 
 /**
  * A proxy works.
@@ -1097,7 +1197,7 @@ export type ProxyUp = Message<"telegate.events.v1.ProxyUp"> & {
  * Use `create(ProxyUpSchema)` to create a new message.
  */
 export const ProxyUpSchema: GenMessage<ProxyUp> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 24);
+  messageDesc(file_telegate_events_v1_events, 26);
 
 /**
  * A proxy does not work.
@@ -1125,7 +1225,7 @@ export type ProxyDown = Message<"telegate.events.v1.ProxyDown"> & {
  * Use `create(ProxyDownSchema)` to create a new message.
  */
 export const ProxyDownSchema: GenMessage<ProxyDown> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 25);
+  messageDesc(file_telegate_events_v1_events, 27);
 
 /**
  * A campaign changed.
@@ -1181,7 +1281,7 @@ export type CampaignProgressed = Message<"telegate.events.v1.CampaignProgressed"
  * Use `create(CampaignProgressedSchema)` to create a new message.
  */
 export const CampaignProgressedSchema: GenMessage<CampaignProgressed> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 26);
+  messageDesc(file_telegate_events_v1_events, 28);
 
 /**
  * An action ended.
@@ -1223,5 +1323,5 @@ export type ActionEnded = Message<"telegate.events.v1.ActionEnded"> & {
  * Use `create(ActionEndedSchema)` to create a new message.
  */
 export const ActionEndedSchema: GenMessage<ActionEnded> = /*@__PURE__*/
-  messageDesc(file_telegate_events_v1_events, 27);
+  messageDesc(file_telegate_events_v1_events, 29);
 

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telegate/session_pool/v1/session.proto.
  */
 export const file_telegate_session_pool_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("CiZ0ZWxlZ2F0ZS9zZXNzaW9uX3Bvb2wvdjEvc2Vzc2lvbi5wcm90bxIYdGVsZWdhdGUuc2Vzc2lvbl9wb29sLnYxIrkFCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAMSDAoEbmFtZRgCIAEoCRISCgphY2NvdW50X2lkGAMgASgJEhMKC2Vudmlyb25tZW50GAQgASgJEj0KBmxhYmVscxgFIAMoCzItLnRlbGVnYXRlLnNlc3Npb25fcG9vbC52MS5TZXNzaW9uLkxhYmVsc0VudHJ5EjUKBXN0YXRlGAYgASgOMiYudGVsZWdhdGUuc2Vzc2lvbl9wb29sLnYxLlNlc3Npb25TdGF0ZRIUCgxzdGF0ZV9yZWFzb24YByABKAkSLgoFbGVhc2UYCCABKAsyHy50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuTGVhc2USOAoLZmxvb2Rfd2FpdHMYCSADKAsyIy50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuRmxvb2RXYWl0EjcKE3F1YXJhbnRpbmVfZW5kX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmF2YWlsYWJsZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkYXRhX2NlbnRlchgMIAEoBRI3CgZzb3VyY2UYDSABKA4yJy50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuU2Vzc2lvblNvdXJjZRIQCghoYXNfZmlsZRgOIAEoCBIvCgtjcmVhdGVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF91c2VkX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYESABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLwAgoKUG9vbFN0YXR1cxINCgV0b3RhbBgBIAEoBRIMCgRmcmVlGAIgASgFEg4KBmxlYXNlZBgDIAEoBRIPCgdjbG9zaW5nGAQgASgFEhMKC3F1YXJhbnRpbmVkGAUgASgFEhIKCmZsb29kX3dhaXQYBiABKAUSDwoHaW52YWxpZBgHIAEoBRITCgtuZWVkc19sb2dpbhgIIAEoBRIOCgZmcm96ZW4YCSABKAUSDgoGYmFubmVkGAogASgFEg8KB3dhaXRpbmcYCyABKAUSPAoYbmV4dF9mbG9vZF93YWl0X2VuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3ChNuZXh0X2F2YWlsYWJsZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglyZWFkX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKqUCCgxTZXNzaW9uU3RhdGUSHQoZU0VTU0lPTl9TVEFURV9VTlNQRUNJRklFRBAAEhYKElNFU1NJT05fU1RBVEVfRlJFRRABEhgKFFNFU1NJT05fU1RBVEVfTEVBU0VEEAISGQoVU0VTU0lPTl9TVEFURV9DTE9TSU5HEAMSHQoZU0VTU0lPTl9TVEFURV9RVUFSQU5USU5FRBAEEhwKGFNFU1NJT05fU1RBVEVfRkxPT0RfV0FJVBAFEhkKFVNFU1NJT05fU1RBVEVfSU5WQUxJRBAGEh0KGVNFU1NJT05fU1RBVEVfTkVFRFNfTE9HSU4QBxIYChRTRVNTSU9OX1NUQVRFX0ZST1pFThAIEhgKFFNFU1NJT05fU1RBVEVfQkFOTkVEEAkqfQoNU2Vzc2lvblNvdXJjZRIeChpTRVNTSU9OX1NPVVJDRV9VTlNQRUNJRklFRBAAEhkKFVNFU1NJT05fU09VUkNFX0lNUE9SVBABEhcKE1NFU1NJT05fU09VUkNFX1NZTkMQAhIYChRTRVNTSU9OX1NPVVJDRV9MT0dJThADYgZwcm90bzM", [file_google_protobuf_timestamp, file_telegate_session_pool_v1_lease]);
+  fileDesc("CiZ0ZWxlZ2F0ZS9zZXNzaW9uX3Bvb2wvdjEvc2Vzc2lvbi5wcm90bxIYdGVsZWdhdGUuc2Vzc2lvbl9wb29sLnYxIskFCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAMSDAoEbmFtZRgCIAEoCRISCgphY2NvdW50X2lkGAMgASgJEhMKC2Vudmlyb25tZW50GAQgASgJEj0KBmxhYmVscxgFIAMoCzItLnRlbGVnYXRlLnNlc3Npb25fcG9vbC52MS5TZXNzaW9uLkxhYmVsc0VudHJ5EjUKBXN0YXRlGAYgASgOMiYudGVsZWdhdGUuc2Vzc2lvbl9wb29sLnYxLlNlc3Npb25TdGF0ZRIUCgxzdGF0ZV9yZWFzb24YByABKAkSLgoFbGVhc2UYCCABKAsyHy50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuTGVhc2USOAoLZmxvb2Rfd2FpdHMYCSADKAsyIy50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuRmxvb2RXYWl0EjcKE3F1YXJhbnRpbmVfZW5kX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmF2YWlsYWJsZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkYXRhX2NlbnRlchgMIAEoBRI3CgZzb3VyY2UYDSABKA4yJy50ZWxlZ2F0ZS5zZXNzaW9uX3Bvb2wudjEuU2Vzc2lvblNvdXJjZRIQCghoYXNfZmlsZRgOIAEoCBIvCgtjcmVhdGVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF91c2VkX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYESABKAkSDgoGcGF1c2VkGBIgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEigAMKClBvb2xTdGF0dXMSDQoFdG90YWwYASABKAUSDAoEZnJlZRgCIAEoBRIOCgZsZWFzZWQYAyABKAUSDwoHY2xvc2luZxgEIAEoBRITCgtxdWFyYW50aW5lZBgFIAEoBRISCgpmbG9vZF93YWl0GAYgASgFEg8KB2ludmFsaWQYByABKAUSEwoLbmVlZHNfbG9naW4YCCABKAUSDgoGZnJvemVuGAkgASgFEg4KBmJhbm5lZBgKIAEoBRIPCgd3YWl0aW5nGAsgASgFEjwKGG5leHRfZmxvb2Rfd2FpdF9lbmRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNwoTbmV4dF9hdmFpbGFibGVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJcmVhZF90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZwYXVzZWQYDyABKAUqvwIKDFNlc3Npb25TdGF0ZRIdChlTRVNTSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSU0VTU0lPTl9TVEFURV9GUkVFEAESGAoUU0VTU0lPTl9TVEFURV9MRUFTRUQQAhIZChVTRVNTSU9OX1NUQVRFX0NMT1NJTkcQAxIdChlTRVNTSU9OX1NUQVRFX1FVQVJBTlRJTkVEEAQSHAoYU0VTU0lPTl9TVEFURV9GTE9PRF9XQUlUEAUSGQoVU0VTU0lPTl9TVEFURV9JTlZBTElEEAYSHQoZU0VTU0lPTl9TVEFURV9ORUVEU19MT0dJThAHEhgKFFNFU1NJT05fU1RBVEVfRlJPWkVOEAgSGAoUU0VTU0lPTl9TVEFURV9CQU5ORUQQCRIYChRTRVNTSU9OX1NUQVRFX1BBVVNFRBAKKn0KDVNlc3Npb25Tb3VyY2USHgoaU0VTU0lPTl9TT1VSQ0VfVU5TUEVDSUZJRUQQABIZChVTRVNTSU9OX1NPVVJDRV9JTVBPUlQQARIXChNTRVNTSU9OX1NPVVJDRV9TWU5DEAISGAoUU0VTU0lPTl9TT1VSQ0VfTE9HSU4QA2IGcHJvdG8z", [file_google_protobuf_timestamp, file_telegate_session_pool_v1_lease]);
 
 /**
  * A Telegram session in the pool. Its key is never part of this message.
@@ -136,11 +136,19 @@ export type Session = Message<"telegate.session_pool.v1.Session"> & {
   lastUsedTime?: Timestamp | undefined;
 
   /**
-   * Changes whenever name, labels or account change. Send it back with UpdateSession.
+   * Changes whenever name, labels, account or `paused` change. Send it back with UpdateSession. Inside the mesh:
+   * the revision of SessionUpdated, in decimal.
    *
    * @generated from field: string etag = 17;
    */
   etag: string;
+
+  /**
+   * True: its account is paused. A lease that somebody has goes on, nobody gets a new one.
+   *
+   * @generated from field: bool paused = 18;
+   */
+  paused: boolean;
 };
 
 /**
@@ -254,6 +262,13 @@ export type PoolStatus = Message<"telegate.session_pool.v1.PoolStatus"> & {
    * @generated from field: google.protobuf.Timestamp read_time = 14;
    */
   readTime?: Timestamp | undefined;
+
+  /**
+   * In SESSION_STATE_PAUSED.
+   *
+   * @generated from field: int32 paused = 15;
+   */
+  paused: number;
 };
 
 /**
@@ -266,7 +281,7 @@ export const PoolStatusSchema: GenMessage<PoolStatus> = /*@__PURE__*/
 /**
  * What a session is doing, derived from its lease, claim, quarantine, waits and condition at the time of the
  * answer. The first that holds, in this order: BANNED, FROZEN, NEEDS_LOGIN, INVALID, LEASED, CLOSING,
- * QUARANTINED, FLOOD_WAIT, FREE.
+ * PAUSED, QUARANTINED, FLOOD_WAIT, FREE.
  *
  * @generated from enum telegate.session_pool.v1.SessionState
  */
@@ -340,12 +355,19 @@ export const SessionState = {
    * @generated from enum value: SESSION_STATE_BANNED = 9;
    */
   BANNED: 9,
+
+  /**
+   * Its account is paused by its owner: nobody gets it until the owner lets it go on.
+   *
+   * @generated from enum value: SESSION_STATE_PAUSED = 10;
+   */
+  PAUSED: 10,
 } as const;
 
 /**
  * What a session is doing, derived from its lease, claim, quarantine, waits and condition at the time of the
  * answer. The first that holds, in this order: BANNED, FROZEN, NEEDS_LOGIN, INVALID, LEASED, CLOSING,
- * QUARANTINED, FLOOD_WAIT, FREE.
+ * PAUSED, QUARANTINED, FLOOD_WAIT, FREE.
  *
  * @generated from enum telegate.session_pool.v1.SessionState
  */

@@ -861,7 +861,8 @@ export type UpdateSessionRequest = Message<"telegate.session_pool.v1.UpdateSessi
   session?: Session | undefined;
 
   /**
-   * The fields to change. `labels` replaces all labels; it is the only one that can be changed.
+   * The fields to change. `labels` replaces all labels; from outside the mesh it is the only one that can be
+   * changed. With the scope `mesh` also `account_id` and `paused`.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -1817,8 +1818,9 @@ export const SessionPoolService: GenService<{
     output: typeof GetSessionResponseSchema;
   },
   /**
-   * Changes the labels of a session; a lease on it is untouched. Scope `pool:admin`. Errors: NOT_FOUND,
-   * ETAG_MISMATCH.
+   * Changes the labels of a session; a lease on it is untouched. Scope `pool:admin`. Account-auth also says here
+   * whose session it is and whether that account is paused (scope `mesh`). Errors: NOT_FOUND, ETAG_MISMATCH,
+   * ALREADY_EXISTS (the account has another session).
    *
    * @generated from rpc telegate.session_pool.v1.SessionPoolService.UpdateSession
    */
