@@ -149,16 +149,13 @@ export class Breaker {
     return this.#policy.execute(ask);
   }
 
-  /** The library compares with the wall clock; this says "now" or "not yet" by ours. */
   #untilProbe(attempt: number): IBackoff<unknown> {
     const { clock, random } = this.#options;
     const longest = Math.min(FIRST_PROBE_MS * 2 ** Math.min(attempt - 1, 10), LAST_PROBE_MS);
-    const probeAt = clock.monotonic() + longest * (0.75 + random() / 4);
-    this.probeAt = probeAt;
+    this.probeAt = clock.monotonic() + longest * (0.75 + random() / 4);
+    // Nothing is run before probeAt. The library asks the wall clock, which may have been set back: never wait.
     return {
-      get duration() {
-        return clock.monotonic() >= probeAt ? 0 : Number.POSITIVE_INFINITY;
-      },
+      duration: Number.NEGATIVE_INFINITY,
       next: (context: { attempt: number }) => this.#untilProbe(context.attempt),
     };
   }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createFakeClock } from '#lib/lifecycle/clock-fake.ts';
 import { createLogger } from '#lib/telemetry/log.ts';
 import type { Way } from './breaker.ts';
@@ -106,6 +106,12 @@ test('two sessions of one account are one account', async () => {
   const other = breakers.enter('b', way);
   await fails(twice, 'proxy');
   expect(isRefused(other)).toBe(false);
+  const accounts = () => breakers.states().map((state) => state.accounts);
+  expect(accounts()).toEqual([2, 2]);
+  twice[0]!.leave();
+  expect(accounts()).toEqual([2, 2]);
+  twice[1]!.leave();
+  expect(accounts()).toEqual([1, 1]);
 });
 
 test('one success in between, and it was not the proxy', async () => {
@@ -130,6 +136,7 @@ test('failures an hour apart have nothing to do with each other', async () => {
 
 test('a data centre opens when it fails over several paths, or over the only one', async () => {
   const several = world();
+  several.users(5, proxy('r'));
   const overP = several.users(5, proxy('p'));
   const overQ = several.users(5, proxy('q'));
   await several.fails(overP, 'data-center');
@@ -167,8 +174,19 @@ test("what may be either is the proxy's where other paths work, and the data cen
   await settle();
   expect(dead.positions()).toEqual({ 'proxy:p': 'closed', 'proxy:q': 'closed', 'dc:2': 'open' });
   // What was held against the proxies before went with it.
-  await dead.fails(onP[0], 'proxy');
+  await dead.fails(onP[2], 'proxy', 3);
   expect(dead.positions()['proxy:p']).toBe('closed');
+});
+
+test("what is surely a proxy's stays so when the data centre opens", async () => {
+  const { users, fails, positions } = world();
+  const onP = users(3, proxy('p'));
+  const onQ = users(3, proxy('q'));
+  await fails([onP[0]!, onP[1]!], 'proxy', 1);
+  await fails([onP[0]!, onQ[0]!, onQ[1]!], 'data-center', 2);
+  expect(positions()).toEqual({ 'proxy:p': 'closed', 'proxy:q': 'closed', 'dc:2': 'open' });
+  await fails(onP[2], 'proxy', 3);
+  expect(positions()['proxy:p']).toBe('open');
 });
 
 test('the direct path opens when several data centres fail over it', async () => {
@@ -183,14 +201,26 @@ test('the direct path opens when several data centres fail over it', async () =>
 });
 
 test('a data centre that answers that it is in trouble shows that the path works', async () => {
-  const { users, positions, clock, fails } = world();
-  const routes = users(3, direct);
-  await fails(routes, 'data-center', 1);
-  for (let n = 0; n < 2; n += 1) {
-    await clock.advance(250);
-    for (const route of routes) route.troubled();
-  }
+  const { users, positions, fails, clock } = world();
+  const [route] = users(1, direct);
+  await fails(route, 'either', 4);
+  await clock.advance(250);
+  route!.troubled();
   expect(positions()).toEqual({ direct: 'closed', 'dc:2': 'open' });
+  await fails(route, 'either', 1);
+  expect(positions()['direct']).toBe('closed');
+});
+
+test('calls that fail while it is probed do not open it again', async () => {
+  const { users, positions, fails, clock, probes, heard } = world();
+  const routes = users(3, proxy('p'));
+  await fails(routes, 'proxy');
+  await clock.advance(3_750);
+  await fails(routes, 'proxy');
+  probes[0]!.answer.resolve();
+  await settle();
+  expect(positions()['proxy:p']).toBe('closed');
+  expect(heard).toEqual(['proxy:p open', 'proxy:p closed']);
 });
 
 test('never more than half of the proxies at once, but always one', async () => {
@@ -226,6 +256,20 @@ test('half open sends one probe, on a way somebody uses, while everybody is refu
   expect(heard).toEqual(['proxy:p open', 'proxy:p closed']);
   expect(probes[0]!.signal.aborted).toBe(true);
   expect(clock.pendingTimers).toBe(0);
+  // What opened it is not held against it again.
+  await fails(routes, 'proxy', 1);
+  expect(routes.some(isRefused)).toBe(false);
+});
+
+test('it is probed in time though the wall clock was set back', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { users, fails, clock, positions } = world();
+  await fails(users(1, proxy('p')), 'proxy');
+  await settle();
+  vi.setSystemTime(0);
+  await clock.advance(3_750);
+  expect(positions()['proxy:p']).toBe('half_open');
 });
 
 test('after each failed probe the next is twice as far off, up to a minute; the refusal says when', async () => {
@@ -266,6 +310,10 @@ test('a proxy that carries the probe to a dead data centre works; a dead proxy c
   await second.fails(second.users(1, proxy('p'))[0], 'data-center');
   await second.clock.advance(3_750);
   second.probes[0]!.answer.reject(new ProxyRefused('credentials'));
+  await settle();
+  expect(second.positions()['dc:2']).toBe('open');
+  await second.clock.advance(7_500);
+  second.probes[1]!.answer.reject(new DialTimeout('data-center', 5_000));
   await settle();
   expect(second.positions()['dc:2']).toBe('open');
 });
@@ -320,6 +368,17 @@ test('after closing nothing is probed and nobody is told', async () => {
   await clock.advance(120_000);
   expect(probes).toEqual([]);
   expect(heard).toEqual(['proxy:p open']);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test('a probe that ends after closing sets no timer', async () => {
+  const { users, breakers, fails, clock, probes } = world();
+  await fails(users(1, proxy('p'))[0], 'proxy');
+  await clock.advance(3_750);
+  breakers.close();
+  expect(probes[0]!.signal.aborted).toBe(true);
+  probes[0]!.answer.reject(new Error('given up'));
+  await settle();
   expect(clock.pendingTimers).toBe(0);
 });
 

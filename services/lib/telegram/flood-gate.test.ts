@@ -88,6 +88,14 @@ test('more chats than it keeps: the nearest to its end is forgotten, and what ha
   expect(refusal(() => gate.check('m', '999'))).toBeDefined();
 });
 
+test('a wait that grows takes the place of one', () => {
+  const { gate } = gateWithClock();
+  for (let seconds = 1; seconds <= 1_500; seconds += 1)
+    gate.learn({ kind: 'flood', method: 'm', peer: 'p', seconds });
+  gate.learn({ kind: 'flood', method: 'm', peer: 'q', seconds: 9_000 });
+  expect(gate.waits()).toHaveLength(2);
+});
+
 // Every wait as it was learned, and the rule in one line: what the gate does must be the same, in any order.
 const methods = ['a', 'b', 'messages.sendMessage', 'messages.sendMedia'];
 const peers = [undefined, 'p', 'q'];

@@ -58,10 +58,8 @@ export function createFloodGate(options: { sessionId: bigint; clock: Clock }): F
     return undefined;
   };
 
-  const makeRoom = (now: number): void => {
-    for (const [key, entry] of entries) if (entry.until <= now) remove(key, entry);
-    if (peerWaits < MAX_PEER_WAITS) return;
-    // Telegram itself still keeps the one that is forgotten; the nearest to its end costs the least.
+  const makeRoom = (): void => {
+    // One that has ended, if there is any; else Telegram itself still keeps the wait that is forgotten.
     let nearest: [string, Entry] | undefined;
     for (const one of entries)
       if (one[1].peer !== undefined && (!nearest || one[1].until < nearest[1].until)) nearest = one;
@@ -91,7 +89,7 @@ export function createFloodGate(options: { sessionId: bigint; clock: Clock }): F
       const until = now + bounded * 1_000;
       if (known && known.until >= until) return false;
       if (known) remove(key, known);
-      if (peer !== undefined && peerWaits >= MAX_PEER_WAITS) makeRoom(now);
+      if (peer !== undefined && peerWaits >= MAX_PEER_WAITS) makeRoom();
       entries.set(key, { kind, method, peer, until });
       if (peer !== undefined) peerWaits += 1;
       return true;
