@@ -125,6 +125,8 @@ test('a gap is filled by getDifference, in slices when asked for', async () => {
   expect(all.newMessages.map((one_) => (one_ as Api.Message).message)).toEqual(['a', 'b', 'c']);
   const slice = (await difference(before.pts, 2)) as Api.updates.DifferenceSlice;
   expect(slice).toMatchObject({ className: 'updates.DifferenceSlice', newMessages: { length: 2 } });
+  const since = new Api.updates.GetDifference({ pts: before.pts, ptsLimit: 2, date: 1_000, qts: 0 });
+  expect(await two.invoke(since)).toMatchObject({ intermediateState: { date: 1_000 } });
   const rest = (await difference(slice.intermediateState.pts)) as Api.updates.Difference;
   expect(rest.newMessages).toHaveLength(1);
   expect((await difference(rest.state.pts)).className).toBe('updates.DifferenceEmpty');

@@ -1,4 +1,4 @@
-import type { Clock } from '#lib/lifecycle/clock.ts';
+import { within, type Clock } from '#lib/lifecycle/clock.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import { Api } from './client.ts';
 import { Delivery, type UpdateHandler } from './updates/delivery.ts';
@@ -41,6 +41,8 @@ const DEFAULT_LIMITS: UpdateLimits = {
   callDeadlineMs: 30_000,
   firstDialogs: 100,
 };
+
+const CLOSE_MS = 5_000;
 
 /**
  * The updates of one session, over all its connections: put in order, counted, and made whole again by differences.
@@ -190,11 +192,11 @@ export class UpdateLoop implements Watched {
     }
   }
 
-  /** Waits for the handler to be done with what it has, and saves that. */
+  /** Waits a while for the handler to be done with what it has, and saves what it took. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.disconnected();
-    await this.#delivery.close();
+    await within(this.#options.clock, CLOSE_MS, this.#delivery.close());
     await this.#saver.flush();
   }
 }

@@ -43,7 +43,10 @@ function getDifference(query: Difference, caller: Caller): TlObject {
   const shown = events.slice(0, Math.max(1, limit));
   const { messages, others } = split(shown, (event) => accountUpdateTl(world, account, event, mentions));
   const isWhole = shown.length === events.length;
-  const state = stateTl(world, account, caller.now(), isWhole ? account.box.pts : shown.at(-1)!.pts);
+  // The date passes with the last slice: it alone names the channels that changed since.
+  const state = isWhole
+    ? stateTl(world, account, caller.now())
+    : stateTl(world, account, query.date, shown.at(-1)!.pts);
   return {
     _: isWhole ? 'updates.difference' : 'updates.differenceSlice',
     new_messages: messages,

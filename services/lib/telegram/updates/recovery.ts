@@ -25,6 +25,8 @@ export interface RecoveryOptions {
 /** The most that Telegram gives of a channel at once to a user. */
 const CHANNEL_LIMIT = 100;
 const CHANNELS_AT_ONCE = 2;
+/** After so many failures a channel goes to the end of the line. */
+const MOST_CHANNEL_TRIES = 3;
 const FIRST_BACKOFF_MS = 1_000;
 const LONGEST_BACKOFF_MS = 60_000;
 
@@ -37,7 +39,10 @@ interface Connection {
 
 type Answered<R extends Api.AnyRequest> =
   | { readonly answer: R['__response'] }
-  | { readonly failed: 'later' | 'void' | 'unreadable' | 'gone' };
+  | { readonly failed: 'later' | 'line' | 'void' | 'unreadable' | 'gone' };
+
+/** `later` is with the next connection, `line` is behind the others that wait. */
+type Outcome = 'done' | 'later' | 'line';
 
 /** Fetches differences: the account's one at a time, those of channels a few at a time, only while connected. */
 export class Recovery {
@@ -93,15 +98,15 @@ export class Recovery {
   }
 
   async #run(scope: Scope, connection: Connection): Promise<void> {
-    const isDone =
+    const outcome =
       scope === 'account' ? await this.#account(connection) : await this.#channel(scope, connection);
     connection.active.delete(scope);
-    if (!isDone) this.#wanted.add(scope);
+    if (outcome !== 'done') this.#wanted.add(scope);
     // One that failed on the connection there is waits for the next.
-    if (isDone || connection !== this.#connection) this.#pump();
+    if (outcome !== 'later' || connection !== this.#connection) this.#pump();
   }
 
-  async #account(connection: Connection): Promise<boolean> {
+  async #account(connection: Connection): Promise<Outcome> {
     const { sequence, room } = this.#options;
     for (;;) {
       await room();
@@ -109,22 +114,22 @@ export class Recovery {
       const { pts, qts, date } = sequence.state;
       const got = await this.#ask(connection, 'account', new Api.updates.GetDifference({ pts, qts, date }));
       if ('failed' in got) {
-        if (got.failed === 'later') return false;
+        if (got.failed === 'later' || got.failed === 'line') return got.failed;
         this.#anew = { cause: got.failed === 'unreadable' ? 'unreadable' : 'state-refused' };
         continue;
       }
-      if (!sequence.accountDifference(got.answer)) return true;
+      if (!sequence.accountDifference(got.answer)) return 'done';
       if (sequence.state.pts === pts && sequence.state.qts === qts) this.#anew = { cause: 'state-refused' };
     }
   }
 
-  async #start(connection: Connection, anew: { readonly cause: GapCause | undefined }): Promise<boolean> {
+  async #start(connection: Connection, anew: { readonly cause: GapCause | undefined }): Promise<Outcome> {
     const got = await this.#ask(connection, 'account', new Api.updates.GetState());
-    if ('failed' in got) return false;
+    if ('failed' in got) return 'later';
     this.#anew = undefined;
     this.#options.sequence.restart(got.answer, anew.cause);
     if (anew.cause === undefined && this.#options.firstDialogs > 0) await this.#learnChannels(connection);
-    return true;
+    return 'done';
   }
 
   async #learnChannels(connection: Connection): Promise<void> {
@@ -145,12 +150,12 @@ export class Recovery {
       this.#options.sequence.learnChannel(id, pts, accessHash);
   }
 
-  async #channel(id: bigint, connection: Connection): Promise<boolean> {
+  async #channel(id: bigint, connection: Connection): Promise<Outcome> {
     const { sequence, room } = this.#options;
     for (;;) {
       await room();
       const channel = sequence.channel(id);
-      if (!channel) return true;
+      if (!channel) return 'done';
       const request = new Api.updates.GetChannelDifference({
         channel: new Api.InputChannel({ channelId: wireLong(id), accessHash: wireLong(channel.accessHash) }),
         filter: new Api.ChannelMessagesFilterEmpty(),
@@ -160,14 +165,14 @@ export class Recovery {
       const { pts } = channel;
       const got = await this.#ask(connection, id, request);
       if ('failed' in got) {
-        if (got.failed === 'later') return false;
+        if (got.failed === 'later' || got.failed === 'line') return got.failed;
         sequence.forgetChannel(id, CHANNEL_CAUSES[got.failed]);
-        return true;
+        return 'done';
       }
-      if (!sequence.channelDifference(id, got.answer)) return true;
+      if (!sequence.channelDifference(id, got.answer)) return 'done';
       if (sequence.channel(id)?.pts !== pts) continue;
       sequence.forgetChannel(id, 'state-refused');
-      return true;
+      return 'done';
     }
   }
 
@@ -178,7 +183,8 @@ export class Recovery {
     request: R,
   ): Promise<Answered<R>> {
     const { clock, log, callDeadlineMs, heard } = this.#options;
-    for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS)) {
+    let backoffMs = FIRST_BACKOFF_MS;
+    for (let tries = 1; ; tries += 1, backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS)) {
       if (signal.aborted) return { failed: 'later' };
       try {
         const answer = await invoke(request, { deadlineMs: callDeadlineMs, signal });
@@ -195,6 +201,7 @@ export class Recovery {
         );
         if (remedy.kind !== 'retry') return { failed: remedy.kind };
         await pause(clock, remedy.afterMs ?? backoffMs, signal);
+        if (scope !== 'account' && tries >= MOST_CHANNEL_TRIES) return { failed: 'line' };
       }
     }
   }
