@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openBench } from './pool/bench.ts';
 import { measurements } from './pool/suite.ts';
+import { telegramMeasurements } from './telegram/suite.ts';
 import { measureTransports } from './transports/suite.ts';
 import { isMet, tableOf, writeReport, type Line } from './report.ts';
 
@@ -12,15 +13,19 @@ run: figures of different machines, or of different days, are not comparable.
 
 Names:
   pool        session-pool against a bare gRPC echo: acquires and releases, renewals, reclaims, counts, sync
+  telegram    the driver and the local Telegram: many sessions, calls against GramJS, messages, connects
   transports  an echo behind grpc-js and behind connect-node
 
 Options:
   --only LIST       only these measurements, separated by commas; nothing is written to results
-                    (${Object.keys(measurements).join(', ')})
+                    (pool: ${Object.keys(measurements).join(', ')};
+                    telegram: ${Object.keys(telegramMeasurements).join(', ')})
   --rounds N        rounds of each comparison (5)
   --seconds N       seconds a rate is measured for in each round (3)
   --events BUS      nats or postgresql; by default nats when a nats-server is on PATH
   --profile FOLDER  session-pool writes CPU profiles there
+  --sessions N      telegram: sessions connected at once (2000)
+  --cycles N        telegram: connects and disconnects (10000)
   --help            this text
 
 Exit status: 0 when every target was reached, 1 when one was missed, 2 when the command is wrong.
@@ -34,10 +39,10 @@ class Interrupted extends Error {}
 
 function readCommand() {
   const { values, positionals } = parseCommand();
-  const only = values.only?.split(',') ?? Object.keys(measurements);
+  const known = Object.keys(positionals[0] === 'telegram' ? telegramMeasurements : measurements);
+  const only = values.only?.split(',') ?? known;
   for (const name of only)
-    if (!Object.hasOwn(measurements, name))
-      throw new WrongUse(`--only ${name}: known are ${Object.keys(measurements).join(', ')}`);
+    if (!known.includes(name)) throw new WrongUse(`--only ${name}: known are ${known.join(', ')}`);
   const events = BUSES.find((bus) => bus === values.events);
   if (values.events !== undefined && !events) throw new WrongUse('--events: nats or postgresql');
   return {
@@ -49,6 +54,8 @@ function readCommand() {
     seconds: positive('--seconds', values.seconds ?? '3'),
     events,
     profileFolder: values.profile,
+    sessions: positive('--sessions', values.sessions ?? '2000', 20_000),
+    cycles: positive('--cycles', values.cycles ?? '10000', 1_000_000),
   };
 }
 
@@ -62,6 +69,8 @@ function parseCommand() {
         seconds: { type: 'string' },
         events: { type: 'string' },
         profile: { type: 'string' },
+        sessions: { type: 'string' },
+        cycles: { type: 'string' },
         help: { type: 'boolean' },
       },
     });
@@ -70,9 +79,9 @@ function parseCommand() {
   }
 }
 
-function positive(option: string, text: string): number {
+function positive(option: string, text: string, most = 1_000): number {
   const value = Number(text);
-  if (!(value > 0 && value <= 1_000)) throw new WrongUse(`${option} ${text}: a number from 1 to 1000`);
+  if (!(value > 0 && value <= most)) throw new WrongUse(`${option} ${text}: a number from 1 to ${most}`);
   return value;
 }
 
@@ -90,7 +99,9 @@ async function main(): Promise<number> {
     console.log(`written to ${writeReport(RESULTS, { name, seconds, rounds, lines }, new Date())}`);
     return 0;
   }
-  if (name !== 'pool' || more.length > 0) throw new WrongUse('name one benchmark: pool or transports');
+  if (name === 'telegram' && more.length === 0) return measureTelegram(command);
+  if (name !== 'pool' || more.length > 0)
+    throw new WrongUse('name one benchmark: pool, telegram or transports');
   const bench = await openBench({
     rounds,
     seconds,
@@ -115,6 +126,23 @@ async function main(): Promise<number> {
   if (command.isWhole) {
     const { postgresVersion } = bench;
     const report = { name, events: bench.events, postgresVersion, seconds, rounds, lines };
+    console.log(`written to ${writeReport(RESULTS, report, new Date())}`);
+  }
+  return lines.every((line) => isMet(line) !== false) ? 0 : 1;
+}
+
+async function measureTelegram(command: ReturnType<typeof readCommand>): Promise<number> {
+  const { rounds, seconds, sessions, cycles, only, isWhole } = command;
+  const bench = { rounds, seconds, sessions, cycles, idleSeconds: 20, clients: 64 };
+  const lines: Line[] = [];
+  for (const part of only) {
+    console.error(`${part} …`);
+    lines.push(...(await telegramMeasurements[part]!(bench)));
+  }
+  console.log(tableOf(lines));
+  const isUsual = sessions === 2_000 && cycles === 10_000;
+  if (isWhole && isUsual) {
+    const report = { name: 'telegram', seconds, rounds, lines };
     console.log(`written to ${writeReport(RESULTS, report, new Date())}`);
   }
   return lines.every((line) => isMet(line) !== false) ? 0 : 1;
