@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { QuotaExceeded } from '#lib/rpc/errors.ts';
 import type { AccountAuth } from '../account-auth.ts';
 
-export type AttemptKind = 'user' | 'address' | 'registration';
+export type AttemptKind = 'user' | 'address' | 'registration' | 'login_phone' | 'login_tenant';
 
 export interface Attempt {
   kind: AttemptKind;
@@ -16,6 +16,8 @@ const WHAT: Record<AttemptKind, string> = {
   user: 'Too many attempts for this user',
   address: 'Too many attempts from this address',
   registration: 'Too many registrations from this address',
+  login_phone: 'Too many logins of this phone',
+  login_tenant: 'Too many logins of this tenant',
 };
 
 /**

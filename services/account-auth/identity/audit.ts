@@ -11,7 +11,9 @@ export interface AuditEntry {
     | 'refresh_token_reused'
     | 'create_api_key'
     | 'revoke_api_key'
-    | 'create_operator';
+    | 'create_operator'
+    | 'log_in_account'
+    | 'export_session_file';
   entityId: string;
   /** Whatever helps to understand it later; never anything secret. */
   detail?: Readonly<Record<string, string>>;

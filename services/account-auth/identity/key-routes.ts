@@ -54,10 +54,10 @@ export function keyRoutes(
       const name = validate.text(violations, 'name', request.name, { min: 1, max: 128 });
       const scopes = fields.scopes(violations, 'scopes', request.scopes);
       const requestId = validate.requestId(violations, 'request_id', request.requestId);
-      const replay = replayKey(principal, 'CreateApiKey', requestId, CreateApiKeyRequestSchema, request);
       const expireTime = fields.futureTime(violations, 'expire_time', request.expireTime, clock.now());
       validate.throwIfAny(violations);
       for (const scope of scopes) requireScope(principal, scope);
+      const replay = replayKey(principal, 'CreateApiKey', requestId, CreateApiKeyRequestSchema, request);
       const { tenantId, subject } = principal;
       return withReplayRetry(() =>
         transaction(database, async (trx) => {
