@@ -14,7 +14,7 @@ const ANY_PORT = 443;
 
 /* The library as it is, pointed at a local Telegram: what tests compare with, and the one place they load it. */
 
-export { Api, computeCheck, returnBigInt, generateRandomBytes, readBigIntFromBuffer };
+export { Api, computeCheck, returnBigInt, generateRandomBytes, readBigIntFromBuffer, StringSession };
 
 export interface PlainTarget {
   dataCenters: readonly { id: number; host: string; port: number }[];
@@ -30,6 +30,52 @@ export const connections = {
 export interface PlainOptions {
   connection?: keyof typeof connections;
   dataCenter?: number;
+  /** `default`: it says what it says when nobody asks it not to. */
+  logger?: 'none' | 'default';
+}
+
+/** What a client does when nothing is said. */
+export function plainDefaults(): {
+  connectionRetries: number;
+  floodSleepThreshold: number;
+  securityChecks: boolean;
+} {
+  const client = new TelegramClient(new StringSession(''), 1, 'local', {
+    baseLogger: new Logger(LogLevel.NONE),
+  });
+  return {
+    connectionRetries: client['_connectionRetries'],
+    floodSleepThreshold: client.floodSleepThreshold,
+    securityChecks: client['_securityChecks'],
+  };
+}
+
+/** How many people and chats a client remembers; it never forgets one. */
+export function cachedEntities(client: TelegramClient): number {
+  return (client['_entityCache'] as unknown as { cacheMap: Map<string, unknown> }).cacheMap.size;
+}
+
+/** The ports that a client asks its socket for, whose session says `port`. */
+export async function dialledPorts(authKey: Buffer, port: number): Promise<number[]> {
+  const dialled: number[] = [];
+  const session = new StringSession('');
+  session.setDC(2, '127.0.0.1', port);
+  const key = new AuthKey();
+  await key.setKey(authKey);
+  session.setAuthKey(key, 2);
+  const client = new TelegramClient(session, 1, 'local', {
+    networkSocket: class extends PromisedNetSockets {
+      override connect(to: number): Promise<this> {
+        dialled.push(to);
+        return Promise.reject(new Error('nothing is dialled here'));
+      }
+    },
+    connectionRetries: 1,
+    baseLogger: new Logger(LogLevel.NONE),
+  });
+  await client.connect();
+  await client.destroy();
+  return dialled;
 }
 
 /** A client that is not connected yet. */
@@ -45,7 +91,7 @@ export function plainClient(target: PlainTarget, options: PlainOptions = {}): Te
     connectionRetries: 1,
     autoReconnect: false,
     floodSleepThreshold: 0,
-    baseLogger: new Logger(LogLevel.NONE),
+    ...(options.logger === 'default' ? {} : { baseLogger: new Logger(LogLevel.NONE) }),
     deviceModel: 'test',
   });
   // Its own table knows addresses only, and both data centres of a machine have the same one.
