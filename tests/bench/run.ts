@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { authMeasurements } from './auth/suite.ts';
 import { openBench } from './pool/bench.ts';
 import { measurements } from './pool/suite.ts';
 import { telegramMeasurements } from './telegram/suite.ts';
@@ -12,13 +13,15 @@ Measures on this machine, prints one table and writes tests/bench/results/NAME.j
 run: figures of different machines, or of different days, are not comparable.
 
 Names:
+  auth        a call by a caller who is known already against one that asks for nobody
   pool        session-pool against a bare gRPC echo: acquires and releases, renewals, reclaims, counts, sync
   telegram    the driver and the local Telegram: many sessions, calls against GramJS, messages, connects
   transports  an echo behind grpc-js and behind connect-node
 
 Options:
   --only LIST       only these measurements, separated by commas; nothing is written to results
-                    (pool: ${Object.keys(measurements).join(', ')};
+                    (auth: ${Object.keys(authMeasurements).join(', ')};
+                    pool: ${Object.keys(measurements).join(', ')};
                     telegram: ${Object.keys(telegramMeasurements).join(', ')})
   --rounds N        rounds of each comparison (5)
   --seconds N       seconds a rate is measured for in each round (3)
@@ -39,7 +42,8 @@ class Interrupted extends Error {}
 
 function readCommand() {
   const { values, positionals } = parseCommand();
-  const known = Object.keys(positionals[0] === 'telegram' ? telegramMeasurements : measurements);
+  const suites: Record<string, object> = { auth: authMeasurements, telegram: telegramMeasurements };
+  const known = Object.keys(suites[positionals[0] ?? ''] ?? measurements);
   const only = values.only?.split(',') ?? known;
   for (const name of only)
     if (!known.includes(name)) throw new WrongUse(`--only ${name}: known are ${known.join(', ')}`);
@@ -100,8 +104,9 @@ async function main(): Promise<number> {
     return 0;
   }
   if (name === 'telegram' && more.length === 0) return measureTelegram(command);
+  if (name === 'auth' && more.length === 0) return measureAuth(command);
   if (name !== 'pool' || more.length > 0)
-    throw new WrongUse('name one benchmark: pool, telegram or transports');
+    throw new WrongUse('name one benchmark: auth, pool, telegram or transports');
   const bench = await openBench({
     rounds,
     seconds,
@@ -143,6 +148,25 @@ async function measureTelegram(command: ReturnType<typeof readCommand>): Promise
   const isUsual = sessions === 2_000 && cycles === 10_000;
   if (isWhole && isUsual) {
     const report = { name: 'telegram', seconds, rounds, lines };
+    console.log(`written to ${writeReport(RESULTS, report, new Date())}`);
+  }
+  return lines.every((line) => isMet(line) !== false) ? 0 : 1;
+}
+
+async function measureAuth({
+  rounds,
+  seconds,
+  only,
+  isWhole,
+}: ReturnType<typeof readCommand>): Promise<number> {
+  const lines: Line[] = [];
+  for (const part of only) {
+    console.error(`${part} …`);
+    lines.push(...(await authMeasurements[part]!({ rounds, seconds })));
+  }
+  console.log(tableOf(lines));
+  if (isWhole) {
+    const report = { name: 'auth', seconds, rounds, lines };
     console.log(`written to ${writeReport(RESULTS, report, new Date())}`);
   }
   return lines.every((line) => isMet(line) !== false) ? 0 : 1;
