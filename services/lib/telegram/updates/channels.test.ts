@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { Api, wireLong } from '../client.ts';
 import { RawRpcError } from '../link.ts';
 import { PlayedServer } from './fixtures/played-server.ts';
+import type { Invoke } from './recovery.ts';
 import {
   deletedIn,
   gapsOf,
@@ -108,4 +109,20 @@ test('channels that keep failing do not hold up the others', async () => {
   server.refuse = undefined;
   await clock.advance(60_000);
   expect(textsOf(notices)).toHaveLength(12);
+});
+
+test("a channel's update that comes with the account's difference is counted all the same", async () => {
+  const { server, clock, notices, loop } = await startedSession();
+  loop.disconnected();
+  const update = server.happen(NEWS);
+  const parts = { newMessages: [], newEncryptedMessages: [], users: server.users(), chats: server.chats() };
+  const answer = new Api.updates.Difference({ ...parts, otherUpdates: [update], state: server.state() });
+  const invoke: Invoke = (request, limits) =>
+    request instanceof Api.updates.GetDifference ? Promise.resolve(answer) : server.invoke(request, limits);
+  loop.connected(invoke);
+  await clock.advance(1_000);
+  loop.receive(server.push([update, server.happen(NEWS)]));
+  await clock.advance(1_000);
+  expect(textsOf(notices)).toEqual(['77 2', '77 3']);
+  expect(server.calls).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { pause } from '#lib/lifecycle/clock.ts';
 import { expect, test } from 'vitest';
 import { Api, wireLong } from '../client.ts';
 import { ALICE, PlayedServer } from './fixtures/played-server.ts';
@@ -95,4 +96,39 @@ test('a crash in the middle of a gap of a channel: the gap is filled after it', 
   const after = await playedSession(server, { store });
   await after.clock.advance(1_000);
   expect(textsOf(after.notices)).toEqual(['77 2', '77 3']);
+});
+
+test('a handler that is slow slows the differences down too', async () => {
+  const { server, clock, loop } = await startedSession({ limits: { mostWaiting: 20 } });
+  loop.disconnected();
+  let isStuck = true;
+  const taken: Notice[] = [];
+  const handler = async (batch: readonly Notice[]): Promise<void> => {
+    if (isStuck) await pause(clock, 60_000);
+    taken.push(...batch);
+  };
+  const after = await playedSession(server, { clock, handler, limits: { mostWaiting: 20 } });
+  after.loop.disconnected();
+  for (let i = 0; i < 300; i += 1) server.happen('account');
+  after.loop.connected(server.invoke);
+  await clock.advance(59_000);
+  expect(after.loop.waiting).toBeLessThan(30);
+  isStuck = false;
+  await clock.advance(60_000);
+  expect(textsOf(taken)).toHaveLength(300);
+});
+
+test('where several channels stand is saved for each', async () => {
+  const server = new PlayedServer({ channels: [1n, 2n, 3n] });
+  const store = new MemoryStore();
+  const { loop, clock } = await playedSession(server, { store });
+  loop.receive(server.push([server.happen(1n), server.happen(2n), server.happen(3n)]));
+  const channel = (id: bigint) => new Api.InputChannel({ channelId: wireLong(id), accessHash: wireLong(id) });
+  for (const id of [1n, 2n, 3n]) {
+    const { pts } = server.happen(id, 'delete') as Api.UpdateDeleteChannelMessages;
+    const request = new Api.channels.DeleteHistory({ channel: channel(id) });
+    loop.answered(request, new Api.messages.AffectedHistory({ pts, ptsCount: 1, offset: 0 }));
+  }
+  await clock.advance(5_000);
+  expect([...store.state!.channels.values()].map(({ pts }) => pts)).toEqual([12, 12, 12]);
 });
