@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { sql, type QueryExecutorProvider } from 'kysely';
 import { appendEvents } from '#lib/events/outbox.ts';
+import { canonicalText } from '#lib/requests/canonical.ts';
 import { NotFound } from '#lib/rpc/errors.ts';
 import { accountAuthEvent, type AccountAuthEvent } from '../events.ts';
 import type { AccountAuthTransaction } from '../tables.ts';
@@ -138,19 +139,23 @@ export async function recordLogin(trx: AccountAuthTransaction, login: TelegramLo
   await takeFromOthers(trx, known, account, sessionId);
   const isRepeat = account.session_id === sessionId && account.login_time?.getTime() === loginTime.getTime();
   const isPhoneFree = phone !== '' && !known.some((row) => row !== account && row.phone === phone);
+  const isSameSession = account.session_id === sessionId;
+  const labels = isSameSession ? account.labels : { ...account.labels, ...login.labels };
+  const knowsNoLabels = !isSameSession && canonicalText(labels) !== canonicalText(login.labels);
+  const isUntold = account.account_id !== accountId || (!isSameSession && account.paused) || knowsNoLabels;
   const { rows } = await sql<AccountRow>`
     update accounts set
       session_id = ${sessionId},
-      session_revision = case when session_id = ${sessionId} then session_revision else 0 end,
-      labels = case when session_id = ${sessionId} then labels else ${JSON.stringify(login.labels)}::jsonb end,
-      untied = untied or account_id is distinct from ${accountId ?? null}::uuid,
+      session_revision = ${isSameSession ? account.session_revision : 0n},
+      labels = ${JSON.stringify(labels)}::jsonb,
+      untied = untied or ${isUntold},
       phone = case when ${isPhoneFree} then ${phone} else phone end,
       telegram_user_id = ${telegramUserId}, username = ${login.username}, environment = ${environment},
       name = case when name = '' then ${login.name === '' ? phone : login.name} else name end,
       -- What happened to the session after this login is known already.
       state = case when state_time > ${loginTime} and state <> 'new' then state else 'authorised' end,
       state_reason = case when state_time > ${loginTime} then state_reason else '' end,
-      state_time = greatest(state_time, ${loginTime}),
+      state_time = case when state = 'new' then ${loginTime} else greatest(state_time, ${loginTime}) end,
       login_time = greatest(login_time, ${loginTime}), check_time = greatest(check_time, ${loginTime}),
       logging_out = false, revision = revision + 1
     where account_id = ${account.account_id}::uuid

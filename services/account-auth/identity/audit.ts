@@ -12,6 +12,8 @@ export interface AuditEntry {
     | 'create_api_key'
     | 'revoke_api_key'
     | 'create_operator'
+    | 'delete_account'
+    | 'log_out_account'
     | 'log_in_account'
     | 'export_session_file';
   entityId: string;
