@@ -3,12 +3,13 @@ import { runProcess } from '#lib/lifecycle/process.ts';
 import { openDatabase } from '#lib/postgres/database.ts';
 import { rotateTable, type SealedTable } from '#lib/secrets/rotation.ts';
 import { sealedTokenKeys } from '../../services/account-auth/identity/token-keys.ts';
+import { sealedProxyPasswords } from '../../services/proxy-registry/proxies/passwords.ts';
 import { rotateKeys } from '../../services/session-pool/sessions/keys-rotate.ts';
 import type { PoolTables } from '../../services/session-pool/tables.ts';
 import { summaryOf } from './summary.ts';
 
 /** Everything else that the master key wraps: a service adds its tables here. */
-const sealedTables: readonly SealedTable<never>[] = [sealedTokenKeys];
+const sealedTables: readonly SealedTable<never>[] = [sealedTokenKeys, sealedProxyPasswords];
 const FAILURES_SHOWN = 20;
 
 await runProcess({

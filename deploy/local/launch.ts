@@ -24,7 +24,7 @@ import type { MeshRecord } from './running.ts';
 import { claimHome, postmasterOf, removeTraces } from './running.ts';
 import type { ServicePorts } from './settings.ts';
 import { fromWhereCalled } from './settings.ts';
-import { readLocalTelegram, runsHere, telegramEnvironment } from './telegram.ts';
+import { ownEnvironment, readLocalTelegram, runsHere } from './telegram.ts';
 
 export interface Launched {
   mesh: MeshFile;
@@ -81,7 +81,7 @@ export async function launchMesh(given: Launch): Promise<Launched> {
       addresses: Object.fromEntries(
         [...ports].map(([name, { grpc }]) => [addressVariable(name), address(settings.listenHost, grpc)]),
       ),
-      ...(service.mtprotoPort === undefined ? {} : { own: telegramEnvironment(launch, service, home) }),
+      own: ownEnvironment(launch, service, home),
     }),
   );
   stops.add(

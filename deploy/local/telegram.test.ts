@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { homeAt } from './home.ts';
 import { readOptions } from './options.ts';
 import { localTelegram, services } from './registry.ts';
-import { runsHere, telegramEnvironment } from './telegram.ts';
+import { ownEnvironment, runsHere, telegramEnvironment } from './telegram.ts';
+import type { Settings } from './settings.ts';
 
 test('the local Telegram stands in until an application is named; everything else always runs', () => {
   expect(runsHere(localTelegram, { telegramApiId: undefined })).toBe(true);
@@ -24,4 +25,17 @@ test("it keeps its state in the mesh's folder, on free ports when the mesh is ep
     MTPROTO_PORT: '5000',
     STATE_FILE: '/elsewhere',
   });
+});
+
+test('proxies may be of this machine beside a local Telegram, unless the person says otherwise', () => {
+  const registry = services.find(({ name }) => name === 'proxy-registry')!;
+  const own = (telegramApiId: string | undefined, env: Record<string, string> = {}) =>
+    ownEnvironment(
+      { options: readOptions([]), env, settings: { telegramApiId } as Settings },
+      registry,
+      homeAt('/somewhere'),
+    );
+  expect(own(undefined)).toEqual({ ALLOW_PRIVATE_PROXIES: 'loopback' });
+  expect(own(undefined, { ALLOW_PRIVATE_PROXIES: 'none' })).toEqual({ ALLOW_PRIVATE_PROXIES: 'none' });
+  expect(own('12345')).toEqual({});
 });

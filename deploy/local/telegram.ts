@@ -11,7 +11,20 @@ export function runsHere(service: ServiceEntry, settings: Pick<Settings, 'telegr
   return service.mtprotoPort === undefined || settings.telegramApiId === undefined;
 }
 
-/** Where it listens for MTProto and keeps its state; the person's own variables come first. */
+/** What one service gets besides what all do; the person's own variables come first. */
+export function ownEnvironment(
+  launch: Pick<Launch, 'options' | 'env' | 'settings'>,
+  service: ServiceEntry,
+  home: Home,
+): Record<string, string> {
+  if (service.mtprotoPort !== undefined) return telegramEnvironment(launch, service, home);
+  // Beside a local Telegram proxies are of this machine too.
+  if (service.name === 'proxy-registry' && launch.settings.telegramApiId === undefined)
+    return { ALLOW_PRIVATE_PROXIES: launch.env['ALLOW_PRIVATE_PROXIES'] || 'loopback' };
+  return {};
+}
+
+/** Where it listens for MTProto and keeps its state. */
 export function telegramEnvironment(
   { options, env }: Pick<Launch, 'options' | 'env'>,
   service: ServiceEntry,

@@ -24,6 +24,11 @@ export const fields = {
     maxLength: 512,
   }),
   accountAuthAddress: shared.accountAuthAddress,
+  proxyRegistryAddress: text('PROXY_REGISTRY_ADDRESS', {
+    doc: 'Where proxy-registry serves gRPC: host:port, or a gRPC target such as dns:///proxy-registry:50054.',
+    default: '127.0.0.1:50054',
+    maxLength: 512,
+  }),
   natsUrl: shared.natsUrl,
   eventsDatabaseUrl,
   meshKey: shared.meshKey,

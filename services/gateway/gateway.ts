@@ -1,4 +1,5 @@
 import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
+import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import type { Client } from '#lib/rpc/client.ts';
 import { bridge, type Bridge } from './bridge.ts';
@@ -10,6 +11,7 @@ import { sessionManagerRoutes } from './sessions/routes.ts';
 export interface MeshClients {
   sessionPool: Client<typeof SessionPoolService>;
   identity: Client<typeof IdentityService>;
+  proxyRegistry: Client<typeof ProxyRegistryService>;
 }
 
 export interface GatewaySettings {
@@ -32,6 +34,9 @@ export function gatewayRoutes(
       bridge(IdentityService, mesh.identity, {
         hidden: ['verifyApiKey'],
         open: ['register', 'login', 'refreshTokens', 'getJwks'],
+      }),
+      bridge(ProxyRegistryService, mesh.proxyRegistry, {
+        hidden: ['resolveEgress', 'holdEgress', 'allowDirect'],
       }),
     ],
     routes: [

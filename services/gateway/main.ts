@@ -1,5 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
+import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
 import { openAuthenticator } from '#lib/auth/open.ts';
@@ -58,6 +59,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   const mesh = {
     sessionPool: open(SessionPoolService, config.sessionPoolAddress),
     identity: open(IdentityService, config.accountAuthAddress),
+    proxyRegistry: open(ProxyRegistryService, config.proxyRegistryAddress),
   };
 
   const gateway = await serveEdge({

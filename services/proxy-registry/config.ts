@@ -16,10 +16,8 @@ export const fields = {
   meshKey: shared.meshKey,
   masterKey: shared.masterKey,
   operatorKey: shared.operatorKey,
-  operatorTenant: optionalText('TELEGATE_OPERATOR_TENANT', {
-    doc: "The tenant that the operator's key belongs to, a UUID.",
-    maxLength: 36,
-  }),
+  operatorTenant: shared.operatorTenant,
+  accountAuthAddress: shared.accountAuthAddress,
   localTelegramAddress: optionalText('LOCAL_TELEGRAM_ADDRESS', {
     doc: 'Where a local Telegram serves gRPC: proxies are checked against it, and accounts need no proxy. Unset: the real Telegram.',
     maxLength: 512,
@@ -89,6 +87,9 @@ export const fields = {
   tlsCertFile: shared.tlsCertFile,
   tlsKeyFile: shared.tlsKeyFile,
   tlsClientCaFile: shared.tlsClientCaFile,
+  meshCaFile: shared.meshCaFile,
+  meshCertFile: shared.meshCertFile,
+  meshKeyFile: shared.meshKeyFile,
   reflection: shared.reflection,
   logLevel: shared.logLevel,
 };

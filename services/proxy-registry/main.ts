@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
-import { createAuthenticator, DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
-import { meshKeys } from '#lib/auth/mesh-token.ts';
+import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
+import { openAuthenticator } from '#lib/auth/open.ts';
 import { AssignmentPolicy } from '#gen/telegate/proxy_registry/v1/proxy_pb.ts';
 import { openBus } from '#lib/events/bus.ts';
 import { startRelay } from '#lib/events/relay.ts';
@@ -8,7 +8,7 @@ import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
 import { openDatabase } from '#lib/postgres/database.ts';
 import { waitForMigrations } from '#lib/postgres/migrate.ts';
 import { serve } from '#lib/rpc/server.ts';
-import { readTls } from '#lib/rpc/tls.ts';
+import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
 import { startAdminServer, type Readiness } from '#lib/telemetry/admin.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -126,11 +126,14 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     host: config.listenHost,
     port: config.grpcPort,
     implementations: [registryRoutes(registry, checker)],
-    authenticate: createAuthenticator({
-      meshKeys: meshKeys(config.meshKey),
-      operatorKey: config.operatorKey,
-      operatorTenant: config.operatorTenant,
+    authenticate: await openAuthenticator({
+      service: scope.name,
+      config,
+      source: { address: config.accountAuthAddress, tls: await readMeshTls(config) },
+      bus,
       clock,
+      log,
+      onStop,
     }),
     tls: await readTls(config),
     reflection: config.reflection,

@@ -23,6 +23,7 @@ export interface RegistryTables extends OutboxTables, InboxTables {
   };
   proxy_passwords: {
     proxy_id: string;
+    tenant_id: string;
     master_key_version: number;
     wrapped_key: Uint8Array;
     ciphertext: Uint8Array;

@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { pino } from 'pino';
 import { Client as PostgresClient } from 'pg';
 import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
+import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { createAuthenticator } from '#lib/auth/authenticate.ts';
 import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
@@ -39,6 +40,7 @@ export interface GatewayOptions {
   quarantineMs?: number;
   poolAddress?: string;
   accountAuthAddress?: string;
+  proxyRegistryAddress?: string;
 }
 
 /** For those who call nobody there. */
@@ -70,6 +72,7 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
       quarantineMs = 0,
       poolAddress,
       accountAuthAddress = NOWHERE,
+      proxyRegistryAddress = NOWHERE,
     } = { ...options, ...more };
     const sessionPool = connect(SessionPoolService, {
       address: poolAddress ?? pool.replicas[0]!.address,
@@ -79,11 +82,15 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
       address: accountAuthAddress,
       token: (caller) => tokenFor(caller!),
     });
+    const proxyRegistry = connect(ProxyRegistryService, {
+      address: proxyRegistryAddress,
+      token: (caller) => tokenFor(caller!),
+    });
     const edge = await serveEdge({
       host: '127.0.0.1',
       port: 0,
       ...gatewayRoutes(
-        { sessionPool, identity },
+        { sessionPool, identity, proxyRegistry },
         { httpLease: { ttlMs: leaseTtlMs, quarantineMs }, version: '0.0.0' },
       ),
       authenticate: createAuthenticator({
@@ -103,6 +110,7 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
     closing.push(
       () => sessionPool.close(),
       () => identity.close(),
+      () => proxyRegistry.close(),
       () => edge.drain(0),
     );
     return { url: `http://127.0.0.1:${edge.port}`, edge };

@@ -73,15 +73,9 @@ export function moveTo(room: Room, place: Place, seat: Seat | undefined, otherwi
 
 /** A proxy by the place's own policy; undefined: none has room. Takes no place on it. */
 export function choosePlace(room: Room, place: Place, current?: Seat): Seat | undefined {
+  // Down or not: where it goes is said, and there it waits.
   const preferred = room.settings.defaultProxyId && room.seatOf(room.settings.defaultProxyId);
-  if (
-    preferred &&
-    place.proxyId === null &&
-    hasRoom(preferred) &&
-    !isDown(preferred) &&
-    fits(preferred, place)
-  )
-    return preferred;
+  if (preferred && place.proxyId === null && hasRoom(preferred) && fits(preferred, place)) return preferred;
   const { policy } = place;
   const others = room.candidates(place);
   const stays = current !== undefined && fits(current, place) && !others.includes(current);
@@ -159,7 +153,7 @@ export function wayOut(
   const seat = wish.proxyId === undefined ? choosePlace(room, place) : workingSeat(room, wish.proxyId);
   if (seat) {
     moveTo(room, place, seat, AssignmentState.WAITING);
-    return { proxyId: seat.proxyId };
+    return isDown(seat) ? fromProxy(room, place, seat, mayGoDirect) : { proxyId: seat.proxyId };
   }
   // An account that waits for a proxy has had one, or was to have one: that the deployment allows direct
   // connections does not mean it.

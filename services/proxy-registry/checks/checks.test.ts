@@ -196,7 +196,7 @@ describe('a proxy that is looked at', () => {
 describe('the sweep', () => {
   let sweeps: Sweep[] = [];
   afterEach(async () => {
-    await Promise.all(sweeps.map((sweep) => sweep.stop()));
+    await Promise.all(sweeps.map((one) => one.stop()));
     sweeps = [];
   });
   function sweep(changes: Partial<CheckSettings> = {}, concurrency = 4): Sweep {

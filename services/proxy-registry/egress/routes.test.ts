@@ -25,10 +25,7 @@ let registry: TestRegistry;
 beforeAll(async () => {
   registry = await openTestRegistry();
 });
-afterAll(async () => {
-  expect(await wrongCounts(registry)).toEqual([]);
-  await registry.close();
-});
+afterAll(() => registry.close());
 
 type Init = MessageInitShape<typeof requests.ResolveEgressRequestSchema>;
 
@@ -216,6 +213,12 @@ describe('an account without a proxy', () => {
     const got = [];
     for (let index = 0; index < 3; index += 1) got.push(proxyOf(await resolve({ accountId: randomUUID() })));
     expect(got.map((id) => id === proxyId)).toEqual([true, true, false]);
+    await sql`update proxies set capacity = 3 where proxy_id = ${proxyId}::uuid`.execute(
+      registry.database.kysely,
+    );
+    await setState(registry, proxyId!, ProxyState.DOWN);
+    expect(await refusal(resolve({ accountId: randomUUID() }))).toMatchObject(noEgress);
+    expect((await assignments(tenantId)).at(-1)).toMatchObject({ proxyId });
     expect(proxyOf(await resolver(other, of)({ accountId: randomUUID() }))).toBe(theirs);
   });
 });
@@ -328,4 +331,8 @@ test('a proxy whose address is not allowed any more is not dialled', async () =>
     registry.database.kysely,
   );
   expect(await refusal(resolver(tenantId)({ accountId: randomUUID() }))).toMatchObject(noEgress);
+});
+
+test('after all of this every count is what the assignments say', async () => {
+  expect(await wrongCounts(registry)).toEqual([]);
 });

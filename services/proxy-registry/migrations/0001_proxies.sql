@@ -26,6 +26,7 @@ create index proxies_by_tenant on proxies (tenant_id, ordinal);
 -- Apart from everything else, so that no query that lists or assigns can touch a password.
 create table proxy_passwords (
   proxy_id uuid primary key references proxies on delete cascade,
+  tenant_id uuid not null,
   master_key_version integer not null,
   wrapped_key bytea not null,
   ciphertext bytea not null

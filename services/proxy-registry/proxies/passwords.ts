@@ -1,6 +1,7 @@
 import { sql, type QueryExecutorProvider } from 'kysely';
 import type { MasterKeys } from '#lib/config/shared.ts';
 import { open, seal, type SecretContext } from '#lib/secrets/envelope.ts';
+import type { SealedTable } from '#lib/secrets/rotation.ts';
 
 export interface PasswordOwner {
   proxy_id: string;
@@ -17,6 +18,14 @@ export function passwordContext({ proxy_id, tenant_id }: PasswordOwner): SecretC
   return { tenantId: tenant_id, entityId: proxy_id, purpose: 'proxy-password' };
 }
 
+/** For keys:rotate. */
+export const sealedProxyPasswords: SealedTable<PasswordOwner> = {
+  schema: 'proxy_registry',
+  table: 'proxy_passwords',
+  id: 'proxy_id',
+  context: passwordContext,
+};
+
 /** In place of what was there; an empty one is none. */
 export async function storePasswords(
   trx: QueryExecutorProvider,
@@ -32,13 +41,15 @@ export async function storePasswords(
     .filter(({ password }) => password !== '')
     .map((owner) => ({
       proxyId: owner.proxy_id,
+      tenantId: owner.tenant_id,
       ...seal(masterKeys, passwordContext(owner), Buffer.from(owner.password, 'utf8')),
     }));
   if (sealed.length === 0) return;
   await sql`
-    insert into proxy_passwords (proxy_id, master_key_version, wrapped_key, ciphertext)
+    insert into proxy_passwords (proxy_id, tenant_id, master_key_version, wrapped_key, ciphertext)
     select * from unnest(
       ${sealed.map(({ proxyId }) => proxyId)}::uuid[],
+      ${sealed.map(({ tenantId }) => tenantId)}::uuid[],
       ${sealed.map(({ masterKeyVersion }) => masterKeyVersion)}::integer[],
       ${sealed.map(({ wrappedKey }) => wrappedKey)}::bytea[],
       ${sealed.map(({ ciphertext }) => ciphertext)}::bytea[]
@@ -55,8 +66,7 @@ export async function readPasswords(
 ): Promise<Map<string, string>> {
   if (proxyIds.length === 0) return new Map();
   const { rows } = await sql<StoredPassword>`
-    select proxies.tenant_id, proxy_passwords.* from proxy_passwords join proxies using (proxy_id)
-    where proxy_id = any(${proxyIds}::uuid[])`.execute(executor);
+    select * from proxy_passwords where proxy_id = any(${proxyIds}::uuid[])`.execute(executor);
   return new Map(rows.map((row) => [row.proxy_id, openPassword(masterKeys, row)]));
 }
 

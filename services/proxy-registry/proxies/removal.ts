@@ -34,7 +34,7 @@ export async function removeProxy(registry: Registry, removal: ProxyRemoval): Pr
     await sql`update proxy_status set state = 4 where proxy_id = ${proxyId}::uuid`.execute(trx);
     let moved = 0;
     for (let count = ACCOUNTS_AT_ONCE; count === ACCOUNTS_AT_ONCE; moved += count)
-      count = await moveAccounts(trx, registry, proxyId);
+      count = await moveAccounts(trx, without(registry, proxyId), proxyId);
     await sql`delete from proxies where proxy_id = ${proxyId}::uuid`.execute(trx);
     await appendAudit(trx, [
       {
@@ -46,6 +46,12 @@ export async function removeProxy(registry: Registry, removal: ProxyRemoval): Pr
       },
     ]);
   });
+}
+
+/** The default that is deleted is nobody's any more. */
+function without(registry: Registry, proxyId: string): Registry {
+  const { defaultProxy, ...settings } = registry.settings;
+  return defaultProxy?.proxyId === proxyId ? { ...registry, settings } : registry;
 }
 
 async function refuseHeldProxy(trx: RegistryTransaction, proxyId: string): Promise<void> {

@@ -6,9 +6,10 @@ import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import type { ProxySchema } from '#gen/telegate/proxy_registry/v1/proxy_pb.ts';
 import { ProxyState, type Proxy } from '#gen/telegate/proxy_registry/v1/proxy_pb.ts';
 import * as requests from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
+import { rotateTable } from '#lib/secrets/rotation.ts';
 import type { CallContext } from '#lib/rpc/implement.ts';
 import { addProxies, callOf, openTestRegistry, refusal, type TestRegistry } from '../test-registry.ts';
-import { readPasswords } from './passwords.ts';
+import { readPasswords, sealedProxyPasswords } from './passwords.ts';
 import { proxyRoutes } from './routes.ts';
 
 let registry: TestRegistry;
@@ -88,6 +89,7 @@ describe('a proxy', () => {
       where proxy_passwords.proxy_id = ${one.proxyId}::uuid and other.proxy_id = ${two.proxyId}::uuid
     `.execute(registry.database.kysely);
     await expect(passwordOf(one.proxyId)).rejects.toThrow(/does not open/);
+    await sql`delete from proxies where proxy_id = ${one.proxyId}::uuid`.execute(registry.database.kysely);
   });
 
   test('is there once a host, port and user name, a tenant', async () => {
@@ -404,4 +406,23 @@ test('every change is written down, and no password', async () => {
     expect(subject).toBe('key:test');
     expect(entry).not.toContain('canary');
   }
+});
+
+test('passwords move to a new master key, and open by it alone', async () => {
+  const { proxyId } = await add(user(), { username: 'u', password: 'kept' });
+  const { kysely } = registry.database;
+  const [first] = registry.masterKeys.keys.values();
+  const both = {
+    current: 2,
+    keys: new Map([
+      [2, Buffer.alloc(32, 2)],
+      [1, first!],
+    ]),
+  };
+  const rotation = await rotateTable(registry.database, both, sealedProxyPasswords);
+  expect(rotation).toMatchObject({ failed: [] });
+  expect([...rotation!.left.keys()]).toEqual([2]);
+  const alone = { current: 2, keys: new Map([[2, Buffer.alloc(32, 2)]]) };
+  expect((await readPasswords(kysely, alone, [proxyId])).get(proxyId)).toBe('kept');
+  await rotateTable(registry.database, { ...both, current: 1 }, sealedProxyPasswords);
 });
