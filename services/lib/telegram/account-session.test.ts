@@ -1,12 +1,14 @@
+import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { RefusalKind } from '#gen/telegate/local_telegram/v1/faults_pb.ts';
 import { createFakeClock } from '#lib/lifecycle/clock-fake.ts';
+import { createLogger } from '#lib/telemetry/log.ts';
 import { environmentOf, makeSession, type SessionSetup } from '../../../tests/support/driver.ts';
 import { startControl, type TestControl } from '../../../tests/support/local-telegram-control.ts';
 import { startTestTelegram, type TestTelegram } from '../../../tests/support/local-telegram.ts';
 import { startSocks5 } from '../../../tests/support/socks5.ts';
 import { liveSockets } from './census.ts';
-import { Api } from './client.ts';
+import { Api, wireLong } from './client.ts';
 import type { TelegramEnvironment } from './environment.ts';
 import { FloodWait, LeaseLost, NeedsLogin } from './errors.ts';
 import { PingWheel } from './ping-wheel.ts';
@@ -182,6 +184,43 @@ test('a silent path is found by the ping of a minute and left', async () => {
   await vi.waitFor(() => expect(states.at(-1)).not.toBe('connected'));
   await vi.waitFor(() => expect(liveSockets()).toBe(0));
 });
+
+test('nothing secret is logged, whatever goes wrong', async () => {
+  const lines: string[] = [];
+  const log = createLogger({
+    service: 'driver',
+    level: 'trace',
+    destination: { write: (line) => void lines.push(line) },
+  });
+  const proxy = await startSocks5({ username: 'user', password: 'canary-password' });
+  onTestFinished(() => proxy.close());
+  const { host, port } = proxy;
+  const { session, account, key, scope } = begin({
+    log,
+    egress: { kind: 'socks5', proxyId: 'p1', host, port, username: 'user', password: 'canary-password' },
+  });
+  await nameOf(session);
+  const peer = new Api.InputPeerSelf();
+  const text = new Api.messages.SendMessage({ peer, message: 'canary-text', randomId: wireLong(5n) });
+  await session.call(text, limits);
+  await served.control.createFault({
+    spec: {
+      scope,
+      count: 1,
+      fault: { case: 'rpcError', value: { code: 400, text: 'CHAT_WRITE_FORBIDDEN' } },
+    },
+  });
+  const refused = await session.call(text, limits).catch((error: unknown) => error);
+  for (const connection of server.telegram.connections) connection.writeGarbage(64);
+  await vi.waitFor(() => expect(session.state).not.toBe('connected'));
+  await vi.waitFor(() => expect(session.state).toBe('connected'), { timeout: 5_000 });
+  proxy.fault = 'hang-after-connect';
+  proxy.cut();
+  await vi.waitFor(() => expect(lines.join('')).toContain('DialTimeout'), { timeout: 10_000 });
+  const said = `${lines.join('')}${inspect(refused, { depth: 10 })}`;
+  const secrets = ['canary', account.phone, key.toString('hex'), key.toString('base64').slice(0, 40)];
+  for (const secret of secrets) expect(said).not.toContain(secret);
+}, 20_000);
 
 test('a ping a minute, and no timer of its own, for each of many sessions', async () => {
   const clock = createFakeClock({ now: Date.now() });

@@ -153,7 +153,7 @@ export class LastingLink implements LinkSource {
   async #run(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       const delay = await this.#once();
-      if (delay <= 0 || this.#stopped.signal.aborted) continue;
+      if (delay <= 0 || this.#stopped.signal.aborted || this.#closedFor === 'change') continue;
       this.#wake = new AbortController();
       await pause(this.#parts.clock, delay, this.#wake.signal);
     }

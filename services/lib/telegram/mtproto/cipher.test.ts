@@ -41,13 +41,19 @@ test('a message is read by the other side as it was written; one changed bit any
   );
 });
 
-test('both sides agree on a number, zeros in front included', async () => {
+test('both sides agree on a number of 256 bytes, also where it begins with a zero', async () => {
   const secret = toBigInt(randomBytes(256));
   const theirs = fromBigInt(power(3n, secret), 256);
-  const { ours, shared } = await agree(PRIME, 3, theirs);
-  expect(shared).toHaveLength(256);
-  expect(toBigInt(shared)).toBe(power(toBigInt(ours), secret));
-  expect(isSafeNumber(ours, PRIME)).toBe(true);
+  // The library drops the zero, so that one exchange in 256 fails in its hands.
+  for (let i = 0, hasZero = false; !hasZero; i += 1) {
+    expect(i).toBeLessThan(4_000);
+    const { ours, shared } = await agree(PRIME, 3, theirs);
+    hasZero = shared[0] === 0;
+    if (i > 0 && !hasZero) continue;
+    expect(shared).toHaveLength(256);
+    expect(toBigInt(shared)).toBe(power(toBigInt(ours), secret));
+    expect(isSafeNumber(ours, PRIME)).toBe(true);
+  }
 });
 
 test('groups and numbers that are not safe are refused', async () => {
