@@ -322,6 +322,29 @@ describe.each([
       expect(seen.events).toHaveLength(1);
     });
 
+    test('a new durable may begin some time ago; every process that has a name of its own gets all', async () => {
+      const [old, recent, next] = [busEvent(1, 1), busEvent(1, 2), busEvent(1, 3)];
+      await bus.publish([old]);
+      const publishedAt = Date.now();
+      await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(publishedAt + 400));
+      const between = Date.now() - 200;
+      await bus.publish([recent]);
+      const both = [createSeen(), createSeen()];
+      for (const [index, seen] of both.entries())
+        await bus.consume({
+          durable: `process-${index}`,
+          subjects: SUBJECTS,
+          handle: seen.handle,
+          startFrom: { agoMs: Date.now() - between },
+          forgetAfterMs: 60_000,
+        });
+      await bus.publish([next]);
+      for (const seen of both) {
+        await seen.waitFor([recent, next]);
+        expect(seen.events).toHaveLength(2);
+      }
+    });
+
     test('an entity that cannot be published waits alone, and is not overtaken by itself', async () => {
       let refusals = 3;
       const picky: EventBus = {
