@@ -3,13 +3,15 @@ import { EventSchema } from '#gen/telegate/events/v1/events_pb.ts';
 import type { BusEvent, Consumer, EventBus } from '#lib/events/bus.ts';
 import { handleOnce } from '#lib/events/consumer.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
-import { enterSession, leaveSession } from './assignments/enter.ts';
+import { enterSession, leaveSession, linkAccount } from './assignments/enter.ts';
 import type { Registry } from './registry.ts';
 import type { RegistryTransaction } from './tables.ts';
 
 export const SESSIONS_DURABLE = 'proxy-registry-sessions';
 
-const SUBJECTS = ['telegate.v1.session_pool.*.session_added', 'telegate.v1.session_pool.*.session_removed'];
+const SUBJECTS = ['session_added', 'session_updated', 'session_removed'].map(
+  (event) => `telegate.v1.session_pool.*.${event}`,
+);
 
 /**
  * Sessions that enter the pool get their proxy, those that leave it give theirs up. Whoever dials before an event
@@ -43,6 +45,9 @@ async function applySession(
       sessionId,
       accountId: accountId === '' ? null : accountId,
     });
+  } else if (payload.case === 'sessionUpdated') {
+    const { sessionId, accountId } = payload.value;
+    if (accountId !== '') await linkAccount(trx, registry, { tenantId, sessionId, accountId });
   } else if (payload.case === 'sessionRemoved')
     await leaveSession(trx, registry, { tenantId, sessionId: payload.value.sessionId });
 }

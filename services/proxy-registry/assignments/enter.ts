@@ -18,6 +18,16 @@ export async function enterSession(
   await turn.save();
 }
 
+/** The account of a session from a file became known: its place is the account's from now on. */
+export async function linkAccount(
+  trx: RegistryTransaction,
+  registry: Pick<Registry, 'settings' | 'random'>,
+  session: { tenantId: string; sessionId: bigint; accountId: string },
+): Promise<void> {
+  const turn = await openTurn(trx, registry, [session], () => false);
+  await turn.save();
+}
+
 /** A session that left the pool. An account keeps its proxy: it comes back with another session. */
 export async function leaveSession(
   trx: RegistryTransaction,
