@@ -1,5 +1,6 @@
-import { choice, duration, integer, text } from '#lib/config/config.ts';
+import { choice, duration, flag, integer, optionalText, text } from '#lib/config/config.ts';
 import * as shared from '#lib/config/shared.ts';
+import { telegramFields } from '#lib/telegram/find-environment.ts';
 
 export const fields = {
   databaseUrl: shared.databaseUrl,
@@ -63,6 +64,57 @@ export const fields = {
     min: '1s',
     max: '24h',
   }),
+  ...telegramFields,
+  sessionPoolAddress: text('SESSION_POOL_ADDRESS', {
+    doc: 'Where session-pool serves gRPC: host:port, or a gRPC target such as dns:///session-pool:50051. Accounts that log in get their session there.',
+    default: '127.0.0.1:50051',
+    maxLength: 512,
+  }),
+  proxyRegistryAddress: optionalText('PROXY_REGISTRY_ADDRESS', {
+    doc: 'Where proxy-registry serves gRPC: it says through which proxy an account connects. Unset: accounts connect directly, with a local Telegram or ALLOW_DIRECT; else not at all.',
+    maxLength: 512,
+  }),
+  allowDirect: flag('ALLOW_DIRECT', {
+    doc: 'Accounts without a proxy connect to Telegram directly. With a local Telegram they always may.',
+    default: false,
+  }),
+  telegramLoginTtl: duration('TELEGRAM_LOGIN_TTL', {
+    doc: 'How long a login of a Telegram account waits for its code, and then for its password.',
+    default: '10m',
+    min: '10s',
+    max: '1h',
+  }),
+  telegramLoginAttempts: integer('TELEGRAM_LOGIN_ATTEMPTS', {
+    doc: 'Wrong codes, and then again wrong passwords, after which a login of a Telegram account ends.',
+    default: 5,
+    min: 1,
+    max: 20,
+  }),
+  telegramLoginClaim: duration('TELEGRAM_LOGIN_CLAIM', {
+    doc: 'How long the death of a process keeps others from going on with the logins it worked on.',
+    default: '15s',
+    min: '1s',
+    max: '5m',
+  }),
+  codesPerPhone: integer('TELEGRAM_CODES_PER_PHONE', {
+    doc: 'Logins of one phone within an hour, of whichever tenant.',
+    default: 10,
+    min: 1,
+    max: 1_000_000,
+  }),
+  loginsPerTenant: integer('TELEGRAM_LOGINS_PER_TENANT', {
+    doc: 'Logins of Telegram accounts that a tenant may start within an hour.',
+    default: 5_000,
+    min: 1,
+    max: 1_000_000,
+  }),
+  sessionExportDir: optionalText('SESSION_EXPORT_DIR', {
+    doc: 'A folder where the session of each account that logs in is also written as a Telethon file, named by the digits of its phone. Unset: nowhere.',
+    maxLength: 4_096,
+  }),
+  meshCaFile: shared.meshCaFile,
+  meshCertFile: shared.meshCertFile,
+  meshKeyFile: shared.meshKeyFile,
   shutdownGrace: shared.shutdownGrace,
   startTimeout: shared.startTimeout,
   tlsCertFile: shared.tlsCertFile,

@@ -1,3 +1,5 @@
+import type { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
+import type { Handlers } from '#lib/rpc/implement.ts';
 import { createMeshTokenVerifier, meshKeys } from '#lib/auth/mesh-token.ts';
 import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
 import { openAuthenticator } from '#lib/auth/open.ts';
@@ -6,8 +8,9 @@ import { startRelay } from '#lib/events/relay.ts';
 import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
 import { openDatabase } from '#lib/postgres/database.ts';
 import { waitForMigrations } from '#lib/postgres/migrate.ts';
+import { DependencyUnavailable } from '#lib/rpc/errors.ts';
 import { serve } from '#lib/rpc/server.ts';
-import { readTls } from '#lib/rpc/tls.ts';
+import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
 import { startAdminServer, type Readiness } from '#lib/telemetry/admin.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -18,6 +21,9 @@ import type { Identity } from './identity/identity.ts';
 import { localCredentials } from './identity/local-credentials.ts';
 import { openIdentity } from './identity/open.ts';
 import { identityRoutes } from './identity/routes.ts';
+import { connectLogins } from './login/connect.ts';
+import { loginRoutes, type LoginHandlers } from './login/routes.ts';
+import { accountAuthRoutes } from './routes.ts';
 import type { AccountAuthTables } from './tables.ts';
 
 const SCHEMA = 'account_auth';
@@ -29,7 +35,7 @@ type Config = Scope<typeof fields>['config'];
 
 await runProcess({
   name: 'account-auth',
-  purpose: 'Knows who may call: users, tokens and API keys.',
+  purpose: 'Knows who may call (users, tokens and API keys), and logs Telegram accounts in.',
   version: packageJson.version,
   fields,
   env: process.env,
@@ -87,12 +93,19 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     wakeRelay: () => relay.wake(),
   };
   const identity = await openIdentity(base, { ...identitySettings(config), onStop });
+  const logins = await connectLogins(base, scope, {
+    version: packageJson.version,
+    tls: await readMeshTls(config),
+  });
   await ensureOperator(identity, config.operatorEmail, (text) => process.stderr.write(text));
 
   const server = await serve({
     host: config.listenHost,
     port: config.grpcPort,
-    implementations: [identityRoutes(identity, createMeshTokenVerifier(meshKeys(config.meshKey), clock))],
+    implementations: [
+      identityRoutes(identity, createMeshTokenVerifier(meshKeys(config.meshKey), clock)),
+      accountAuthRoutes({ ...loginRoutes(logins), ...accountsToCome() }),
+    ],
     authenticate: await openAuthenticator({
       service: scope.name,
       config,
@@ -136,5 +149,19 @@ function identitySettings(config: Config): {
       operatorTenant: config.operatorTenant ?? DEFAULT_OPERATOR_TENANT,
     },
     tokenKeys: { keyLifeMs: config.signingKeyLife, publishAheadMs: PUBLISH_AHEAD_MS },
+  };
+}
+
+/** The list of accounts is not served yet. */
+function accountsToCome(): Omit<Handlers<typeof AccountAuthService>, keyof LoginHandlers> {
+  const refuse = (): Promise<never> => Promise.reject(new DependencyUnavailable('The list of accounts'));
+  return {
+    createAccount: refuse,
+    getAccount: refuse,
+    listAccounts: refuse,
+    updateAccount: refuse,
+    deleteAccount: refuse,
+    logOutAccount: refuse,
+    checkAccount: refuse,
   };
 }
