@@ -181,7 +181,89 @@ export interface FinalEntry {
   leasesLeft: number;
 }
 
+/** A messaging process held a session: from when it had lease, claim and key until the pool was told of the end. */
+export interface HoldEntry {
+  kind: 'hold';
+  t: number;
+  end: number;
+  process: string;
+  session: string;
+  token: string;
+  why: string;
+}
+
+/** A call to Telegram as the messaging process made it. `unknown`: it may have arrived or not. */
+export interface CallEntry {
+  kind: 'call';
+  t: number;
+  end: number;
+  process: string;
+  session: string;
+  token: string;
+  randomId: string;
+  outcome: 'ok' | 'failed' | 'unknown';
+  reason?: string;
+}
+
+/** A connection to Telegram as the relay on the way saw it: who used which key, by the bytes alone. */
+export interface WireEntry {
+  kind: 'wire';
+  connection: number;
+  /** In hexadecimal, as the local Telegram writes it. */
+  key: string;
+  /** The first and the last packet under the key from the driver, and the end of the driver's side. */
+  first: number;
+  last: number;
+  closed?: number;
+  packets: number;
+}
+
+/** What the local Telegram has in its log, by its clock. */
+export interface ServedEntry {
+  kind: 'served';
+  at: number;
+  connection: string;
+  key: string;
+  randomId: string;
+  outcome: 'ok' | 'error' | 'unanswered';
+  error: string;
+}
+
+export interface ServedConnectionEntry {
+  kind: 'served-connection';
+  connection: string;
+  key: string;
+  first: number;
+  last: number;
+}
+
+/** Counts of the local Telegram at the end, and the keys that it knew. */
+export interface TelegramEntry {
+  kind: 'telegram';
+  t: number;
+  keysDuplicated: number;
+  /** Entries that its bounded log had to drop. */
+  dropped: number;
+  /** The session of each key. */
+  sessions: Record<string, string>;
+}
+
+/** A process stood still (SIGSTOP) from `t` to `end`. */
+export interface PausedEntry {
+  kind: 'paused';
+  t: number;
+  end: number;
+  process: string;
+}
+
 export type Entry =
+  | HoldEntry
+  | CallEntry
+  | WireEntry
+  | ServedEntry
+  | ServedConnectionEntry
+  | TelegramEntry
+  | PausedEntry
   | RunEntry
   | FaultEntry
   | OperationEntry

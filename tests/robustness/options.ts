@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 export interface Options {
   help: boolean;
   seconds: number;
+  /** Messaging processes and a Telegram on this machine, in place of the pool's own clients. */
+  telegram: boolean;
   seed: string;
   /** Judge this history again and run nothing. */
   check: string | undefined;
@@ -19,6 +21,7 @@ export interface Options {
 export const usage = `npm run test:robustness -- [options]
 
   --seconds N       how long faults and traffic last (default 60)
+  --telegram        messaging processes that send over MTProto, in place of the pool's own clients
   --seed S          what faults and clients do follows from it (default: a new one, printed)
   --check FILE      judge a history again
   --control NAME    run with one thing broken, which must be caught; "all" runs every control
@@ -34,6 +37,7 @@ export function readOptions(argv: readonly string[]): Options {
     options: {
       help: { type: 'boolean', short: 'h', default: false },
       seconds: { type: 'string', default: '60' },
+      telegram: { type: 'boolean', default: false },
       seed: { type: 'string' },
       check: { type: 'string' },
       control: { type: 'string' },
@@ -51,6 +55,7 @@ export function readOptions(argv: readonly string[]): Options {
   return {
     help: values.help,
     seconds,
+    telegram: values.telegram,
     seed: values.seed ?? String(Date.now() % 1_000_000),
     check: values.check,
     control: values.control,

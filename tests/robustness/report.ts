@@ -30,6 +30,12 @@ export function report(entries: readonly Entry[], verdicts: readonly Verdict[]):
     `the suite itself stood still for at most ${longest.toFixed(0)} ms, ${stalls.length} times`,
     '',
   ];
+  return [...lines, ...verdictLines(verdicts)].join('\n');
+}
+
+/** A line an invariant, its violations below it, and PASS or FAIL. */
+export function verdictLines(verdicts: readonly Verdict[]): string[] {
+  const lines: string[] = [];
   let violations = 0;
   for (const verdict of verdicts) {
     violations += verdict.violations.length;
@@ -40,11 +46,10 @@ export function report(entries: readonly Entry[], verdicts: readonly Verdict[]):
     if (verdict.violations.length > SHOWN)
       lines.push(`       … and ${verdict.violations.length - SHOWN} more`);
   }
-  lines.push('', `violations: ${violations}`, violations === 0 ? 'PASS' : 'FAIL');
-  return lines.join('\n');
+  return [...lines, '', `violations: ${violations}`, violations === 0 ? 'PASS' : 'FAIL'];
 }
 
-function counted(names: readonly string[]): string[] {
+export function counted(names: readonly string[]): string[] {
   return [...Map.groupBy(names, (name) => name)]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, same]) => `  ${String(same.length).padStart(4)}  ${name}`);

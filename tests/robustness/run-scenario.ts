@@ -105,7 +105,11 @@ async function watchSelf(recorder: Recorder, signal: AbortSignal): Promise<void>
 }
 
 /** Asks the database for its time: what its clock shows, and whether it answers at once. */
-async function watchDatabase(cluster: Cluster, recorder: Recorder, signal: AbortSignal): Promise<void> {
+export async function watchDatabase(
+  cluster: Cluster,
+  recorder: Recorder,
+  signal: AbortSignal,
+): Promise<void> {
   const pool = new Pool({ connectionString: cluster.postgres.url, max: 1, connectionTimeoutMillis: 2_000 });
   pool.on('error', () => undefined);
   while (!signal.aborted) {

@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import { check } from './check/check.ts';
 import { catchControl, chooseControls } from './controls/drive.ts';
 import { readHistory } from './history.ts';
-import { chooseFaults } from './nemesis/schedule.ts';
+import { allFaults, chooseFaults, telegramFaults } from './nemesis/schedule.ts';
 import { readOptions, usage, type Options } from './options.ts';
 import { report } from './report.ts';
 import { removeHistory, runScenario } from './run-scenario.ts';
+import { checkTelegram } from './telegram/check.ts';
+import { reportTelegram } from './telegram/report.ts';
+import { runTelegramScenario } from './telegram/run.ts';
 
 const say = (text: string): void => console.log(text);
 
@@ -21,7 +24,8 @@ async function main(): Promise<number> {
   if (options.check !== undefined) return judge(options.check);
   if (options.control !== undefined) return catchAll(options, options.control);
   const history = newHistory(options);
-  await runScenario({ ...options, faults: chooseFaults(options.faults), history, say });
+  const faults = chooseFaults(options.faults, options.telegram ? telegramFaults : allFaults);
+  await (options.telegram ? runTelegramScenario : runScenario)({ ...options, faults, history, say });
   const failed = judge(history);
   if (failed === 0 && !options.keep) removeHistory(history);
   return failed;
@@ -29,8 +33,9 @@ async function main(): Promise<number> {
 
 function judge(file: string): number {
   const entries = readHistory(file);
-  const verdicts = check(entries);
-  const text = report(entries, verdicts);
+  const isTelegram = entries.some(({ kind }) => kind === 'telegram');
+  const verdicts = isTelegram ? checkTelegram(entries) : check(entries);
+  const text = (isTelegram ? reportTelegram : report)(entries, verdicts);
   say(text.replace(/\n(PASS|FAIL)$/, ''));
   const holds = verdicts.every(({ violations }) => violations.length === 0);
   if (!holds) say(`The history is kept; judge it again with: npm run test:robustness -- --check ${file}`);

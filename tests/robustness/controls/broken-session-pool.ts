@@ -1,8 +1,6 @@
 /* The program that the replicas of a control run; which one is said by its environment. */
-import { controls } from './controls.ts';
+import { controlNamed } from './controls.ts';
 import { runBroken } from './rewrite.ts';
 
-const name = process.env['ROBUSTNESS_CONTROL'];
-const control = controls.find((one) => one.name === name);
-if (!control) throw new Error(`there is no control "${name ?? ''}"`);
-await runBroken(control.changes);
+const control = controlNamed(process.env['ROBUSTNESS_CONTROL']);
+await runBroken(control.changes, new URL('../../../services/session-pool/main.ts', import.meta.url));

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { chooseFaults } from '../nemesis/schedule.ts';
 import { controls } from './controls.ts';
+import { faultsOf } from './drive.ts';
 import { checkChanges } from './rewrite.ts';
 
 test.each(controls.map((control) => [control.name, control] as const))(
   '%s still fits the code that it breaks',
   (_name, control) => {
     expect(() => checkChanges(control.changes)).not.toThrow();
-    expect(chooseFaults(control.faults)).toHaveLength(control.faults.length);
+    expect(faultsOf(control)).toHaveLength(control.faults.length);
   },
 );
 

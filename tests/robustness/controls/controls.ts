@@ -4,6 +4,8 @@ import type { Invariant } from '../check/verdict.ts';
 /** The service with one thing broken, which the suite must notice. */
 export interface Control {
   readonly name: string;
+  /** What is broken: the pool's replicas, or the messaging processes and their driver. */
+  readonly in: 'session-pool' | 'messaging';
   readonly changes: readonly Change[];
   /** The faults under which it shows. */
   readonly faults: readonly string[];
@@ -13,6 +15,7 @@ export interface Control {
 
 const noFenceCheck: Control = {
   name: 'no-fence-check',
+  in: 'session-pool',
   faults: ['kill-replica', 'delay-clients', 'suspend-holders'],
   breaks: ['I3'],
   changes: [
@@ -36,6 +39,7 @@ const noFenceCheck: Control = {
 
 const processClock: Control = {
   name: 'process-clock',
+  in: 'session-pool',
   faults: ['skew-clock'],
   breaks: ['I6', 'I4', 'I5'],
   changes: [
@@ -54,6 +58,7 @@ const processClock: Control = {
 
 const frozenNow: Control = {
   name: 'frozen-now',
+  in: 'session-pool',
   faults: ['lock-rows'],
   breaks: ['I6', 'I4'],
   changes: [
@@ -65,6 +70,7 @@ const frozenNow: Control = {
 /** Everything is sent while its transaction is still open, and again by the relay when it has committed. */
 const publishBeforeCommit: Control = {
   name: 'publish-before-commit',
+  in: 'session-pool',
   faults: ['kill-replica', 'restart-database', 'crash-database', 'kill-replica'],
   breaks: ['I9'],
   changes: [
@@ -83,6 +89,7 @@ const publishBeforeCommit: Control = {
 
 const reaperIgnoresOutages: Control = {
   name: 'reaper-ignores-outages',
+  in: 'session-pool',
   faults: ['kill-both-replicas', 'crash-database', 'suspend-both-replicas'],
   breaks: ['I10'],
   changes: [
@@ -94,10 +101,54 @@ const reaperIgnoresOutages: Control = {
   ],
 };
 
+/** Whatever is lost, the sockets stay: calls are refused, but the key is on two connections. */
+const driverKeepsSocket: Control = {
+  name: 'driver-keeps-socket',
+  in: 'messaging',
+  faults: ['kill-both-replicas', 'suspend-messaging-briefly'],
+  breaks: ['I1'],
+  changes: [
+    {
+      module: 'lib/telegram/lasting-link.ts',
+      from: /readonly #onLost = \(\): void => [^;]+;/,
+      to: 'readonly #onLost = (): void => undefined;',
+    },
+    {
+      module: 'lib/telegram/held/held-sessions.ts',
+      from: /await entry\.owner\.closeSocket\(why\);/,
+      to: '',
+    },
+  ],
+};
+
+/** The guard believes what it was told last: a process that stood still goes on where it was. */
+const guardWithoutClock: Control = {
+  name: 'guard-without-clock',
+  in: 'messaging',
+  faults: ['suspend-messaging-untold'],
+  breaks: ['I3', 'I1'],
+  changes: [
+    {
+      module: 'lib/telegram/held/held-guard.ts',
+      from: /return Math\.max\(0, Math\.min\(this\.#claimUntil, this\.#leaseUntil\) - this\.#clock\.monotonic\(\)\);/,
+      to: 'return 60_000;',
+    },
+  ],
+};
+
 export const controls: readonly Control[] = [
   noFenceCheck,
   processClock,
   frozenNow,
   publishBeforeCommit,
   reaperIgnoresOutages,
+  driverKeepsSocket,
+  guardWithoutClock,
 ];
+
+export function controlNamed(name: string | undefined): Control {
+  const control = controls.find((one) => one.name === name);
+  if (control) return control;
+  const known = controls.map((one) => one.name).join(', ');
+  throw new Error(`there is no control "${name ?? ''}"; there are all, ${known}`);
+}

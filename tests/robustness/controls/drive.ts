@@ -1,10 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { check } from '../check/check.ts';
-import { readHistory } from '../history.ts';
-import { chooseFaults } from '../nemesis/schedule.ts';
-import { removeHistory, runScenario } from '../run-scenario.ts';
+import type { Verdict } from '../check/verdict.ts';
+import { readHistory, type Entry } from '../history.ts';
+import type { Fault } from '../nemesis/fault.ts';
+import { allFaults, chooseFaults, telegramFaults } from '../nemesis/schedule.ts';
+import { removeHistory, runScenario, type Scenario } from '../run-scenario.ts';
+import { checkTelegram } from '../telegram/check.ts';
+import { runTelegramScenario } from '../telegram/run.ts';
 import { monotonic } from '../time.ts';
-import { controls, type Control } from './controls.ts';
+import { controlNamed, controls, type Control } from './controls.ts';
 import { checkChanges } from './rewrite.ts';
 
 /** Within these two minutes a control must be caught; a round is a run of its own, with a history of its own. */
@@ -19,16 +23,36 @@ export interface Catch {
   readonly example?: string;
 }
 
-export const BROKEN_PROGRAM = fileURLToPath(new URL('broken-session-pool.ts', import.meta.url));
+interface Stage {
+  readonly program: string;
+  readonly faults: readonly Fault[];
+  run(scenario: Scenario): Promise<void>;
+  check(entries: readonly Entry[]): Verdict[];
+}
+
+const program = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
+const stages: Record<Control['in'], Stage> = {
+  'session-pool': {
+    program: program('broken-session-pool.ts'),
+    faults: allFaults,
+    run: runScenario,
+    check,
+  },
+  messaging: {
+    program: program('broken-messaging.ts'),
+    faults: telegramFaults,
+    run: runTelegramScenario,
+    check: checkTelegram,
+  },
+};
+
+export function faultsOf(control: Control): readonly Fault[] {
+  return chooseFaults(control.faults, stages[control.in].faults);
+}
 
 export function chooseControls(name: string): readonly Control[] {
-  if (name === 'all') return controls;
-  const control = controls.find((one) => one.name === name);
-  if (!control)
-    throw new Error(
-      `there is no control "${name}"; there are all, ${controls.map((one) => one.name).join(', ')}`,
-    );
-  return [control];
+  return name === 'all' ? controls : [controlNamed(name)];
 }
 
 export async function catchControl(
@@ -41,19 +65,20 @@ export async function catchControl(
   },
 ): Promise<Catch> {
   checkChanges(control.changes);
+  const stage = stages[control.in];
   const startedAt = monotonic();
   for (let round = 1; monotonic() - startedAt < LIMIT_MS; round += 1) {
     const history = options.newHistory();
-    await runScenario({
+    await stage.run({
       ...options,
       seed: `${options.seed}-${round}`,
       seconds: ROUND_SECONDS,
-      faults: chooseFaults(control.faults),
+      faults: faultsOf(control),
       history,
       control: control.name,
-      entry: BROKEN_PROGRAM,
+      entry: stage.program,
     });
-    const verdicts = check(readHistory(history));
+    const verdicts = stage.check(readHistory(history));
     removeHistory(history);
     const expected = verdicts.filter(({ invariant }) => control.breaks.includes(invariant));
     const example = expected.flatMap(({ invariant, violations }) =>

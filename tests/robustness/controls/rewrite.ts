@@ -13,8 +13,8 @@ export interface Change {
 
 const SERVICES = new URL('../../../services/', import.meta.url);
 
-/** Runs session-pool with these changes in its modules, and in memory alone. */
-export async function runBroken(changes: readonly Change[]): Promise<void> {
+/** Runs a program with these changes in the modules of services/, and in memory alone. */
+export async function runBroken(changes: readonly Change[], program: URL): Promise<void> {
   checkChanges(changes);
   registerHooks({
     load(url, context, nextLoad) {
@@ -26,7 +26,7 @@ export async function runBroken(changes: readonly Change[]): Promise<void> {
       return { ...loaded, source };
     },
   });
-  await import(new URL('session-pool/main.ts', SERVICES).href);
+  await import(program.href);
 }
 
 /** Throws when the code has changed so that a control no longer fits it. */

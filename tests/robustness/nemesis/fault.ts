@@ -9,6 +9,15 @@ export interface Nemesis {
   readonly cluster: Cluster;
   readonly holders: readonly ChildProcess[];
   readonly ttlMs: number;
+  /** Processes that hold sockets to Telegram; only in the scenario that has one. */
+  readonly messaging?: readonly MessagingProcess[];
+}
+
+export interface MessagingProcess {
+  suspend(): void;
+  resume(): void;
+  kill(): Promise<void>;
+  start(): Promise<void>;
 }
 
 /** Breaks something, lets it be, and mends it: resolves when it was seen to work again. */

@@ -6,6 +6,12 @@ import { runFault, type Fault, type Nemesis } from './fault.ts';
 import { killAll, killReplica } from './kill-replicas.ts';
 import { lockRows } from './lock-rows.ts';
 import {
+  killMessaging,
+  suspendMessaging,
+  suspendMessagingBriefly,
+  suspendMessagingUntold,
+} from './messaging.ts';
+import {
   cutClients,
   cutDatabase,
   delayClients,
@@ -37,12 +43,29 @@ export const allFaults: readonly Fault[] = [
   delayDatabase,
 ];
 
-export function chooseFaults(names: readonly string[] | undefined): readonly Fault[] {
-  if (!names) return allFaults;
+/** Of messaging processes, and of what they stand on. */
+export const telegramFaults: readonly Fault[] = [
+  killMessaging,
+  suspendMessaging,
+  suspendMessagingBriefly,
+  suspendMessagingUntold,
+  killReplica,
+  killAll,
+  suspendReplica,
+  crashDatabase,
+  cutClients,
+  silenceClients,
+];
+
+export function chooseFaults(
+  names: readonly string[] | undefined,
+  all: readonly Fault[] = allFaults,
+): readonly Fault[] {
+  if (!names) return all;
   return names.map((name) => {
-    const fault = allFaults.find((one) => one.name === name);
+    const fault = all.find((one) => one.name === name);
     if (fault) return fault;
-    const known = allFaults.map((one) => one.name).join(', ');
+    const known = all.map((one) => one.name).join(', ');
     throw new Error(`there is no fault "${name}"; there are ${known}`);
   });
 }
