@@ -65,15 +65,22 @@ export async function agree(prime: Buffer, generator: number, theirs: Buffer): P
   }
 }
 
-/** The number is the last integer of the key's DER form. */
+/** A key in its DER form is { { algorithm }, BIT STRING of an INTEGER }. */
 function numberOf(key: KeyObject): Buffer {
   const spki = key.export({ format: 'der', type: 'spki' });
-  // BIT STRING of an INTEGER of 257 or fewer bytes: its length is in two bytes, unless the number is tiny.
-  for (let at = spki.length - BYTES - 9; at < spki.length - 4; at += 1) {
-    const isInteger = spki[at] === 0x02 && spki[at + 1] === 0x82;
-    if (isInteger && at + 4 + spki.readUInt16BE(at + 2) === spki.length) return spki.subarray(at + 4);
-  }
-  throw new Error('the number of a new key is too small');
+  const algorithm = contentOf(spki, contentOf(spki, 0).start);
+  const bits = contentOf(spki, algorithm.end);
+  // A byte says how many bits of the last one are unused: none.
+  const number = contentOf(spki, bits.start + 1);
+  return spki.subarray(number.start, number.end);
+}
+
+function contentOf(bytes: Buffer, at: number): { start: number; end: number } {
+  const first = bytes[at + 1]!;
+  const lengthBytes = first < 0x80 ? 0 : first & 0x7f;
+  const start = at + 2 + lengthBytes;
+  const length = lengthBytes === 0 ? first : bytes.readUIntBE(at + 2, lengthBytes);
+  return { start, end: start + length };
 }
 
 const DH_KEY_AGREEMENT = Buffer.from('06092a864886f70d010301', 'hex');
