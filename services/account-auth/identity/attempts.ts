@@ -57,7 +57,10 @@ export async function countAttempts(
 }
 
 /** After a success: the user starts anew, and the address gets its one attempt back. */
-export async function takeBack({ database }: AccountAuth, user: string, address: string): Promise<void> {
+export async function takeBack(
+  { database }: AccountAuth,
+  { user, address = '' }: { user: string; address?: string },
+): Promise<void> {
   await sql`
     with cleared as (delete from attempts where kind = 'user' and subject = ${user})
     update attempts set count = greatest(count - 1, 0) where kind = 'address' and subject = ${address}`.execute(

@@ -37,7 +37,7 @@ export function loginRoutes(
       const user = await findUserByEmail(database.kysely, email);
       const isRight = await passwords.verify(user?.password_hash, password);
       if (!user || !isRight) throw new Unauthenticated('The e-mail address or the password is wrong.');
-      await takeBack(identity, email, address);
+      await takeBack(identity, { user: email, address });
       return { tokens: tokensMessage(await startLogin(identity, user)), user: userMessage(user) };
     },
 
@@ -81,6 +81,7 @@ export function loginRoutes(
         await endLogins(trx, others, 'password_changed');
       });
       identity.wakeRelay();
+      await takeBack(identity, { user: user.email });
       return {};
     },
   };

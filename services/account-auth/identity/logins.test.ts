@@ -66,6 +66,7 @@ describe('refreshing', () => {
       `user:${ann.userId}`,
     ]);
     expect(rows).toContainEqual({ action: 'refresh_token_reused' });
+    expect(mesh.replicas[0]!.log).toContainEqual(expect.objectContaining({ action: 'refresh_token_reused' }));
     const other = await mesh.client().login(ann);
     await expect(refresh(other.tokens!.refreshToken)).resolves.toBeDefined();
   });
@@ -100,7 +101,9 @@ describe('refreshing', () => {
        select gen_random_uuid(), $1, $2, clock_timestamp() + interval '1 day' from generate_series(2, $3)`,
       [ann.tenantId, ann.userId, LOGINS_A_USER],
     );
-    await Promise.all([1, 2].map((_, replica) => mesh.client({ replica }).login(ann)));
+    await Promise.all(
+      Array.from({ length: 4 }, (_, index) => mesh.client({ replica: index % 2 }).login(ann)),
+    );
     const logins = await loginOf(ann.userId);
     expect(logins.filter(({ end_time: end }) => end === null)).toHaveLength(LOGINS_A_USER);
     expect(logins.find(({ login_id: id }) => id === first.login_id)).toMatchObject({

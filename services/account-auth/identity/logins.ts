@@ -83,12 +83,19 @@ export async function refresh(identity: Identity, token: string): Promise<Tokens
           action: 'refresh_token_reused',
           entityId: given.loginId,
         });
-        return undefined;
+        return 'ended';
       case 'refuse':
         return undefined;
     }
   });
   identity.wakeRelay();
+  if (next === 'ended') {
+    identity.log.warn(
+      { kind: 'audit', action: 'refresh_token_reused', login_id: given.loginId },
+      'an old refresh token came again: its login is ended',
+    );
+    throw new Unauthenticated();
+  }
   if (!next) throw new Unauthenticated();
   return tokensOf(identity, next, {
     loginId: next.login_id,
