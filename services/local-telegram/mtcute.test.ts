@@ -12,6 +12,7 @@ const modules = process.env['TELEGATE_MTCUTE'];
 const place = modules === undefined ? undefined : join(modules, '@mtcute/node');
 const isMissing = place === undefined || !existsSync(place);
 const reason = place === undefined ? 'TELEGATE_MTCUTE is not set' : `${place} is not there`;
+if (isMissing && process.env['TELEGATE_TEST_REQUIRE_CLIENTS'] === '1') throw new Error(reason);
 
 interface MtcuteClient {
   crypto: unknown;

@@ -19,6 +19,8 @@ const WANTED = '1.39.0';
 const found =
   probe.status === 0 ? `Telethon ${probe.stdout.trim()}` : (probe.error?.message ?? 'no Telethon');
 const isMissing = found !== `Telethon ${WANTED}`;
+if (isMissing && process.env['TELEGATE_TEST_REQUIRE_CLIENTS'] === '1')
+  throw new Error(`${python} has ${found}, not Telethon ${WANTED}`);
 
 interface Line {
   event: string;
