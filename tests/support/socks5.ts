@@ -31,7 +31,7 @@ export interface Socks5Server {
 }
 
 export async function startSocks5(
-  options: { username?: string; password?: string } = {},
+  options: { username?: string; password?: string; boundAddress?: string } = {},
 ): Promise<Socks5Server> {
   const visits: Socks5Visit[] = [];
   const clients = new Set<Socket>();
@@ -64,7 +64,7 @@ export async function startSocks5(
 function serve(
   client: Socket,
   server: Socks5Server,
-  expected: { username?: string; password?: string },
+  expected: { username?: string; password?: string; boundAddress?: string },
   visits: Socks5Visit[],
 ): void {
   let username: string | undefined;
@@ -91,7 +91,8 @@ function serve(
       client.off('data', take);
       const { host, port } = readDestination(chunk);
       const visit = { username, destination: `${host}:${port}` };
-      const reply = (code: number): boolean => client.write(Buffer.of(5, code, 0, 1, 0, 0, 0, 0, 0, 0));
+      const bound = (expected.boundAddress ?? '0.0.0.0').split('.').map(Number);
+      const reply = (code: number): boolean => client.write(Buffer.of(5, code, 0, 1, ...bound, 0, 0));
       const refuse = (code: number): void => {
         visits.push({ ...visit, outcome: 'refused' });
         reply(code);

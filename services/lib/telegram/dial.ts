@@ -13,6 +13,8 @@ export interface DialLimits {
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Hears the IP address that a proxy says it connects from; empty when it names none. */
+  onBound?(address: string): void;
 }
 
 /**
@@ -34,7 +36,10 @@ export async function dial(address: Address, egress: Egress, limits: DialLimits)
   try {
     await Promise.race([connected(socket, egress.kind === 'direct' ? address : egress, first), failed]);
     socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
-    if (egress.kind === 'socks5') await Promise.race([askForConnection(socket, egress, address), failed]);
+    if (egress.kind === 'socks5') {
+      const bound = await Promise.race([askForConnection(socket, egress, address), failed]);
+      limits.onBound?.(bound);
+    }
     return socket;
   } catch (error) {
     await gone(socket);

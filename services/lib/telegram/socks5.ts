@@ -22,8 +22,11 @@ const BEHIND_THE_PROXY: Record<number, string> = {
 };
 const NOT_ALLOWED = 2;
 
-/** Asks the proxy at the other end of the socket to connect on. Rejects with DialError. */
-export async function askForConnection(socket: Socket, proxy: Socks5Egress, to: Address): Promise<void> {
+/**
+ * Asks the proxy at the other end of the socket to connect on; answers the IP address that the proxy says it
+ * connects from, which is often 0.0.0.0 or one of its own network. Rejects with DialError.
+ */
+export async function askForConnection(socket: Socket, proxy: Socks5Egress, to: Address): Promise<string> {
   const answers = readerOf(socket);
   try {
     const hasCredentials = proxy.username !== undefined || proxy.password !== undefined;
@@ -41,7 +44,8 @@ export async function askForConnection(socket: Socket, proxy: Socks5Egress, to: 
     const head = await answers.read(4);
     if (head[0] !== VERSION) throw new ProxyRefused('not-socks5');
     if (head[1] !== 0) throw refusal(head[1]!);
-    await answers.read((await addressLength(head[3]!, answers)) + 2);
+    const bound = await answers.read((await addressLength(head[3]!, answers)) + 2);
+    return addressText(head[3]!, bound.subarray(0, -2));
   } finally {
     answers.stop();
   }
@@ -92,6 +96,13 @@ async function addressLength(type: number, answers: Answers): Promise<number> {
   if (type === IPV6) return 16;
   if (type === NAME) return (await answers.read(1))[0]!;
   throw new ProxyRefused('not-socks5');
+}
+
+function addressText(type: number, bytes: Buffer): string {
+  if (type === IPV4) return bytes.join('.');
+  if (type !== IPV6) return '';
+  const groups = bytes.toString('hex').match(/.{4}/g) ?? [];
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
 
 interface Answers {

@@ -213,6 +213,19 @@ describe('an account', () => {
       sessionId: 8n,
     });
     expect((await list(ctx)).assignments).toHaveLength(2);
+    // Unless a socket of the session lives: then it stays where that is.
+    const third = randomUUID();
+    await assign(ctx, { sessionId: 9n, proxyId: second });
+    await egressRoutes(registry).resolveEgress(
+      create(requests.ResolveEgressRequestSchema, { sessionId: 9n, processId: 'p' }),
+      meshCallOf(tenantId),
+    );
+    await assign(ctx, { accountId: third, proxyId: first });
+    expect(await assign(ctx, { accountId: third, sessionId: 9n, proxyId: second })).toMatchObject({
+      proxyId: second,
+      inUse: true,
+    });
+    expect((await list(ctx)).assignments).toHaveLength(3);
     expect(await wrongCounts(registry)).toEqual([]);
   });
 });

@@ -52,9 +52,9 @@ export function createChecker(registry: Registry, settings: CheckSettings): Chec
         target.proxy_id,
       );
       const egress = egressOf(target, password);
-      const latencyMs = await reach(egress, settings.dataCenter, { clock, timeoutMs: settings.timeoutMs });
-      metrics().latency.record(latencyMs / 1_000);
-      return findingOf(latencyMs, settings.slowAfterMs);
+      const reached = await reach(egress, settings.dataCenter, { clock, timeoutMs: settings.timeoutMs });
+      metrics().latency.record(reached.latencyMs / 1_000);
+      return findingOf(reached, settings.slowAfterMs);
     } catch (error) {
       if (error instanceof DialError) return downBecause(error.message);
       if (error instanceof SecretUndecryptable)

@@ -57,6 +57,14 @@ async function events(): Promise<(string | undefined)[]> {
   return (await readOutbox(registry)).map(({ payload }) => payload.case);
 }
 
+function resPq(nonce: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.of(0x63, 0x24, 0x16, 0x05), nonce, Buffer.alloc(44)]);
+  const head = Buffer.alloc(24);
+  head.writeUInt32LE(20 + body.length, 0);
+  head.writeUInt32LE(body.length, 20);
+  return Buffer.concat([head, body]);
+}
+
 describe('a proxy that is looked at', () => {
   test('is up when a data centre answers through it', async () => {
     const proxyId = await add();
@@ -76,6 +84,15 @@ describe('a proxy that is looked at', () => {
       sequence: 1n,
       payload: { case: 'proxyUp', value: { proxyId } },
     });
+  });
+
+  test.each([
+    ['198.41.0.77', '198.41.0.77'],
+    ['10.0.0.7', ''],
+  ])('that says it connects from %s comes out with %j', async (boundAddress, exitAddress) => {
+    await socks5.close();
+    socks5 = await startSocks5({ username: 'user', password: 'secret', boundAddress });
+    expect(await check(await add())).toMatchObject({ state: ProxyState.UP, exitAddress });
   });
 
   test('is slow when it takes long', async () => {
@@ -119,6 +136,8 @@ describe('a proxy that is looked at', () => {
       [
         (chunk: Buffer) => Buffer.concat([Buffer.from([40, 0, 0, 0]), Buffer.alloc(40), chunk]),
         () => Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
+        // An answer to another question.
+        () => resPq(Buffer.alloc(16, 7)),
         // An echo: what it says has the nonce in it.
         (chunk: Buffer) => chunk.subarray(4),
       ].map(
@@ -168,7 +187,12 @@ describe('a proxy that is looked at', () => {
       updateMask: { paths: ['port'] },
     });
     await proxyRoutes(registry).updateProxy(request, ctx);
-    await recordFinding(registry, target!, { state: ProxyState.UP, reason: '', latencyMs: 1 }, 1_000);
+    await recordFinding(
+      registry,
+      target!,
+      { state: ProxyState.UP, reason: '', latencyMs: 1, exitAddress: '' },
+      1_000,
+    );
     const { rows } = await sql`select state, check_time from proxy_status`.execute(registry.database.kysely);
     expect(rows).toEqual([{ state: ProxyState.UNCHECKED, check_time: null }]);
     expect(await events()).toEqual([]);

@@ -16,8 +16,8 @@ test('proxies that were added together drift apart', () => {
 });
 
 test('at the limit is not slow yet', () => {
-  expect(findingOf(2_000, 2_000).state).toBe(ProxyState.UP);
-  expect(findingOf(2_001, 2_000).state).toBe(ProxyState.SLOW);
+  expect(findingOf({ latencyMs: 2_000, exitAddress: '' }, 2_000).state).toBe(ProxyState.UP);
+  expect(findingOf({ latencyMs: 2_001, exitAddress: '' }, 2_000).state).toBe(ProxyState.SLOW);
 });
 
 test.each([

@@ -6,17 +6,21 @@ export interface Finding {
   /** Why it is down or slow, in plain words. */
   readonly reason: string;
   readonly latencyMs: number | null;
+  readonly exitAddress: string;
 }
 
-export function findingOf(latencyMs: number, slowAfterMs: number): Finding {
+export function findingOf(
+  { latencyMs, exitAddress }: { latencyMs: number; exitAddress: string },
+  slowAfterMs: number,
+): Finding {
   const rounded = Math.max(1, Math.round(latencyMs));
-  if (latencyMs <= slowAfterMs) return { state: ProxyState.UP, reason: '', latencyMs: rounded };
+  if (latencyMs <= slowAfterMs) return { state: ProxyState.UP, reason: '', latencyMs: rounded, exitAddress };
   const reason = `It took ${rounded} ms to reach Telegram; over ${slowAfterMs} ms counts as slow.`;
-  return { state: ProxyState.SLOW, reason, latencyMs: rounded };
+  return { state: ProxyState.SLOW, reason, latencyMs: rounded, exitAddress };
 }
 
 export function downBecause(reason: string): Finding {
-  return { state: ProxyState.DOWN, reason, latencyMs: null };
+  return { state: ProxyState.DOWN, reason, latencyMs: null, exitAddress: '' };
 }
 
 const FIRST_RETRY_MS = 10_000;

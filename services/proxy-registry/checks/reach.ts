@@ -4,6 +4,7 @@ import type { Clock } from '#lib/lifecycle/clock.ts';
 import { dial, gone } from '#lib/telegram/dial.ts';
 import { DialError, DialTimeout, type Socks5Egress } from '#lib/telegram/egress.ts';
 import type { Address } from '#lib/telegram/material/material.ts';
+import { isPublic } from '../proxies/address.ts';
 
 /** Something answered through the proxy, and it was no data centre of Telegram. */
 export class NotTelegram extends DialError {
@@ -24,24 +25,35 @@ export interface ReachLimits {
   readonly timeoutMs: number;
 }
 
+export interface Reached {
+  readonly latencyMs: number;
+  /** The public address that the proxy says it connects from; empty when it says none. */
+  readonly exitAddress: string;
+}
+
 /**
  * The first step of Telegram's key exchange, through the proxy: needs no account, and nobody but a data centre
- * answers it. Resolves with the milliseconds it took; rejects with a DialError. Leaves no socket behind.
+ * answers it. Rejects with a DialError. Leaves no socket behind.
  */
 export async function reach(
   proxy: Socks5Egress,
   dataCenter: Address,
   { clock, timeoutMs }: ReachLimits,
-): Promise<number> {
+): Promise<Reached> {
   const started = clock.monotonic();
-  const socket = await dial(dataCenter, proxy, { clock, timeoutMs });
+  let exitAddress = '';
+  const onBound = (address: string): void => {
+    // Behind a router a proxy knows only its own network.
+    if (isPublic(address)) exitAddress = address;
+  };
+  const socket = await dial(dataCenter, proxy, { clock, timeoutMs, onBound });
   const left = timeoutMs - (clock.monotonic() - started);
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = clock.setTimer(left, () => reject(new DialTimeout('data-center', timeoutMs)));
   try {
     const nonce = randomBytes(16);
     await Promise.race([answered(socket, nonce, clock.now()), late]);
-    return clock.monotonic() - started;
+    return { latencyMs: clock.monotonic() - started, exitAddress };
   } finally {
     timer.cancel();
     await gone(socket);

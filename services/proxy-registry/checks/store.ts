@@ -74,7 +74,7 @@ export async function recordFinding(
     const event = turnedTo(before.state, finding.state);
     const { rows: noted } = await sql<{ event_sequence: bigint; occur_time: Date }>`
       update proxy_status set state = ${finding.state}, state_reason = ${finding.reason},
-        latency_ms = ${finding.latencyMs}, check_time = clock_timestamp(), failures = ${failures},
+        latency_ms = ${finding.latencyMs}, exit_address = ${finding.exitAddress}, check_time = clock_timestamp(), failures = ${failures},
         next_check_time = clock_timestamp()
           + ${nextCheckMs(failures, everyMs, registry.random)} * interval '1 ms',
         event_sequence = event_sequence + ${event ? 1 : 0}

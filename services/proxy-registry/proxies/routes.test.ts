@@ -379,12 +379,13 @@ test("another tenant's proxy is not there", async () => {
   const { proxyId } = await add(user());
   const routes = proxyRoutes(registry);
   const stranger = user();
-  for (const call of [
-    get(stranger, proxyId),
-    update(stranger, { proxyId, name: 'mine' }, ['name']),
-    routes.deleteProxy(create(requests.DeleteProxyRequestSchema, { proxyId, force: true }), stranger),
-  ])
-    expect((await refusal(call)).reason).toBe(ErrorReason.NOT_FOUND);
+  const remove = create(requests.DeleteProxyRequestSchema, { proxyId, force: true });
+  const errors = await Promise.all([
+    refusal(get(stranger, proxyId)),
+    refusal(update(stranger, { proxyId, name: 'mine' }, ['name'])),
+    refusal(routes.deleteProxy(remove, stranger)),
+  ]);
+  for (const { reason } of errors) expect(reason).toBe(ErrorReason.NOT_FOUND);
 });
 
 test('every change is written down, and no password', async () => {
