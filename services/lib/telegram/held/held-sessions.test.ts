@@ -72,6 +72,8 @@ function holding(options: { addresses?: string[]; clock?: Clock; mostSessions?: 
 /** An owner whose socket closes when the test says so, or at once. */
 function socketOwner(options: { closesAtOnce?: boolean } = {}) {
   const closed = Promise.withResolvers<void>();
+  // A test that fails half-way must not keep its process from stopping.
+  cleanups.push(() => closed.resolve());
   if (options.closesAtOnce ?? true) closed.resolve();
   const ends: HoldEnd[] = [];
   const drains: Date[] = [];

@@ -1,70 +1,23 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { durationFromMs, durationMs, timestampDate } from '@bufbuild/protobuf/wkt';
-import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { LeaseAccess, type Lease } from '#gen/telegate/session_pool/v1/lease_pb.ts';
-import type { Principal } from '#lib/auth/principal.ts';
-import type { Clock } from '#lib/lifecycle/clock.ts';
 import { AlreadyExists, Cancelled, QuotaExceeded } from '#lib/rpc/errors.ts';
-import { RpcError } from '#lib/rpc/status.ts';
 import { instruments } from '#lib/telemetry/metrics.ts';
-import type { Logger } from '#lib/telemetry/log.ts';
 import { LeaseLost } from '../errors.ts';
-import type { LeaseGuard } from '../guard.ts';
 import type { SessionReports } from '../session-reports.ts';
 import { Claims, type Claimed, type Proof } from './claims.ts';
 import type { Entry, HoldEnd, SessionOwner } from './entry.ts';
+import { giveBack, RELEASE_LIMIT_MS } from './give-back.ts';
 import { HeldGuard } from './held-guard.ts';
+import type { CallersLease, HeldSession, HeldSessionsOptions, WantedSession } from './held-session.ts';
 import { LeaseStream } from './lease-stream.ts';
-import { Replicas, type PoolClient } from './replicas.ts';
-import { readSession, type HeldMaterial } from './material.ts';
+import { Replicas } from './replicas.ts';
+import { readSession } from './material.ts';
 import { CLAIM_EVERY_MS, RENEWALS_A_LEASE, Renewals } from './renewals.ts';
 import { createReports } from './reports.ts';
 
-export interface HeldSession {
-  readonly guard: LeaseGuard;
-  readonly lease: Proof;
-  readonly session: HeldMaterial;
-  readonly reports: SessionReports;
-  /** Resolves when the socket is closed and the pool was told, or can not be. */
-  readonly ended: Promise<HoldEnd>;
-  /** Closes the socket, ends the claim, and the lease if it is the process's own. */
-  release(): Promise<HoldEnd>;
-}
-
-export interface WantedSession {
-  readonly tenantId: string;
-  /** One of the two. */
-  readonly sessionId?: bigint;
-  readonly accountId?: string;
-  readonly ttlMs?: number;
-  /** How long to queue for it. */
-  readonly waitMs?: number;
-  readonly forMethod?: string;
-  readonly signal?: AbortSignal;
-}
-
-/** A caller's lease, under which this process acts: the caller renews it. */
-export interface CallersLease extends Proof {
-  readonly tenantId: string;
-}
-
-export interface HeldSessionsOptions {
-  /** One for each replica of the pool that is known by an address of its own. */
-  readonly clients: readonly PoolClient[];
-  /** Of this process, unique among all that ever ran. */
-  readonly processId: string;
-  /** The process's own; with it every token is made that no tenant's principal is needed for. */
-  readonly principal: Principal;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Evenly from [0, 1). */
-  random(): number;
-  readonly mostSessions?: number;
-}
-
 const DEFAULT_TTL_MS = 30_000;
 const ANSWER_LIMIT_MS = 5_000;
-const RELEASE_LIMIT_MS = 15_000;
 const MOST_SESSIONS = 20_000;
 
 const metrics = instruments((meter) => ({
@@ -334,7 +287,7 @@ export class HeldSessions {
     try {
       // While it closes, claim and lease are kept alive where they can be: nobody else gets the session.
       await entry.owner.closeSocket(why);
-      await this.#giveBack(entry).catch((error: unknown) => {
+      await giveBack(entry, this.#claims, this.#stream).catch((error: unknown) => {
         log.warn(
           { kind: 'session_not_given_back', ...line, err: error },
           'claim and lease end by themselves',
@@ -349,19 +302,5 @@ export class HeldSessions {
     this.#byLease.delete(entry.proof.leaseId);
     if (this.#bySession.get(entry.guard.sessionId) === entry) this.#bySession.delete(entry.guard.sessionId);
     entry.ended.resolve(why);
-  }
-
-  async #giveBack(entry: Entry): Promise<void> {
-    entry.claimIsOver = true;
-    // Behind a renewal that is under way, which would claim again what was just released.
-    await entry.claiming;
-    await this.#claims.release(entry.proof);
-    if (entry.ttlMs === undefined || entry.leaseIsOver) return;
-    entry.leaseIsOver = true;
-    await this.#stream
-      .ask({ case: 'release', value: entry.proof }, { limitMs: RELEASE_LIMIT_MS })
-      .catch((error: unknown) => {
-        if (!(error instanceof RpcError && error.reason === ErrorReason.LEASE_LOST)) throw error;
-      });
   }
 }
