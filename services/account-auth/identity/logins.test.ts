@@ -31,6 +31,14 @@ const refresh = (refreshToken: string, replica = 0) =>
 const loginOf = async (userId: string) =>
   (await postgres.query('select * from logins where user_id = $1', [userId])).rows;
 
+async function waitingForLocks(): Promise<number> {
+  const { rows } = await postgres.query<{ count: number }>(
+    `select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+       and application_name = 'telegate account-auth'`,
+  );
+  return rows[0]!.count;
+}
+
 describe('refreshing', () => {
   test('fifty at once with one token, on two replicas, get one successor, and the login lives', async () => {
     const ann = await mesh.user();
@@ -101,9 +109,13 @@ describe('refreshing', () => {
        select gen_random_uuid(), $1, $2, clock_timestamp() + interval '1 day' from generate_series(2, $3)`,
       [ann.tenantId, ann.userId, LOGINS_A_USER],
     );
-    await Promise.all(
-      Array.from({ length: 4 }, (_, index) => mesh.client({ replica: index % 2 }).login(ann)),
-    );
+    // All four begin before any of them can end.
+    await postgres.query('begin');
+    await postgres.query('select from users where user_id = $1 for update', [ann.userId]);
+    const four = Array.from({ length: 4 }, (_, index) => mesh.client({ replica: index % 2 }).login(ann));
+    await expect.poll(waitingForLocks, { timeout: 5_000 }).toBe(4);
+    await postgres.query('commit');
+    await Promise.all(four);
     const logins = await loginOf(ann.userId);
     expect(logins.filter(({ end_time: end }) => end === null)).toHaveLength(LOGINS_A_USER);
     expect(logins.find(({ login_id: id }) => id === first.login_id)).toMatchObject({
