@@ -188,7 +188,7 @@ export class AccountSession {
     const { telegram, application, clock, log, connectTimeoutMs, guard } = this.#parts;
     const timeoutMs = Math.min(connectTimeoutMs, limits.deadlineMs, guard.remainingMs());
     const options = { telegram, dataCenter, egress, application, connectTimeoutMs: timeoutMs, clock, log };
-    return openLink({ ...options, signal: limits.signal });
+    return openLink({ ...options, guard, signal: limits.signal });
   }
 
   #enter(dataCenter: number): Route {

@@ -202,7 +202,7 @@ export class LastingLink implements LinkSource {
     guard.check();
     const limitMs = Math.min(connectTimeoutMs, guard.remainingMs());
     const until = clock.monotonic() + limitMs;
-    const options = { telegram, egress, application, connectTimeoutMs: limitMs, signal, clock, log };
+    const options = { telegram, egress, application, connectTimeoutMs: limitMs, signal, guard, clock, log };
     const link = await openLink({ ...options, ...this.#home });
     try {
       // An answer under the key is what makes it a connection; a socket is not.

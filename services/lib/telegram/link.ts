@@ -3,6 +3,7 @@ import type { Logger } from '#lib/telemetry/log.ts';
 import type { Api } from './client.ts';
 import type { Egress } from './egress.ts';
 import type { TelegramEnvironment } from './environment.ts';
+import type { LeaseGuard } from './guard.ts';
 
 export interface CallLimits {
   /** Milliseconds left; the call ends with CallTimedOut after them. */
@@ -60,6 +61,8 @@ export interface LinkOptions {
   /** For dialling and, where there is no key, the exchange. */
   readonly connectTimeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Looked at once more before anything is written: past its time the socket is closed instead. */
+  readonly guard?: Pick<LeaseGuard, 'remainingMs'>;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -33,6 +33,22 @@ test('a stored key: a call is answered, and the ping too', async () => {
   expect(await link.ping(inTime)).toBeGreaterThan(0);
 });
 
+test('a call that was let through, and whose time was over before its bytes left, is never sent', async () => {
+  const account = server.account();
+  const { key } = server.telegram.makeAuthorizedKey(account);
+  let remaining = 5_000;
+  const link = await linkTo(environment, { authKey: key, guard: { remainingMs: () => remaining } });
+  onTestFinished(() => link.close());
+  await link.invoke(new Api.help.GetConfig(), inTime);
+  const served = server.telegram.log.counters.calls;
+  // What is asked for goes out at the end of the turn: a process that stands still may do so in between.
+  const late = link.invoke(new Api.help.GetNearestDc(), inTime);
+  remaining = 0;
+  await expect(late).rejects.toMatchObject({ name: 'LinkClosed', end: { reason: 'closed' } });
+  await link.closed;
+  expect(server.telegram.log.counters.calls).toBe(served);
+});
+
 test('a new key is made, twenty times over', async () => {
   for (let i = 0; i < 20; i += 1) {
     const link = await linkTo(environment);

@@ -169,6 +169,9 @@ class SocketLink implements Link {
   }
 
   #write(packet: Buffer): void {
+    const { guard } = this.#options;
+    // The process may have stood still since the call was let through; acknowledgements were never asked about.
+    if (guard && guard.remainingMs() <= 0) return this.#fail({ reason: 'closed' });
     if (!this.#socket.destroyed) this.#socket.write(frame(packet));
   }
 
