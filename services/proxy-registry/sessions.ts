@@ -40,14 +40,18 @@ async function applySession(
   const { payload } = fromBinary(EventSchema, bytes);
   if (payload.case === 'sessionAdded') {
     const { sessionId, accountId } = payload.value;
-    await enterSession(trx, registry, {
-      tenantId,
-      sessionId,
-      accountId: accountId === '' ? null : accountId,
-    });
+    await enterSession(trx, registry, { tenantId, sessionId, accountId: knownAccount(accountId) });
   } else if (payload.case === 'sessionUpdated') {
-    const { sessionId, accountId } = payload.value;
-    if (accountId !== '') await linkAccount(trx, registry, { tenantId, sessionId, accountId });
+    const { sessionId } = payload.value;
+    const accountId = knownAccount(payload.value.accountId);
+    if (accountId !== null) await linkAccount(trx, registry, { tenantId, sessionId, accountId });
   } else if (payload.case === 'sessionRemoved')
     await leaveSession(trx, registry, { tenantId, sessionId: payload.value.sessionId });
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** What is no account's id is none: an event that can not be applied would come back for ever. */
+function knownAccount(accountId: string): string | null {
+  return UUID.test(accountId) ? accountId.toLowerCase() : null;
 }

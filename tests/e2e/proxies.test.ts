@@ -106,6 +106,15 @@ test('what is for the mesh is not for users, and each scope for its calls', asyn
   await expect(reader.checkProxy({ proxyId })).rejects.toMatchObject(refused);
 });
 
+test('its admin port tells that it is ready, and what it counts', async () => {
+  const { admin } = mesh.registry;
+  expect((await fetch(`${admin}/readyz`)).status).toBe(200);
+  const metrics = await (await fetch(`${admin}/metrics`)).text();
+  expect(metrics).toMatch(/^telegate_proxy_proxies\{[^}]*telegate_state="down"[^}]*\} \d+/m);
+  expect(metrics).toMatch(/^telegate_proxy_assignments\{[^}]*telegate_state="assigned"[^}]*\} [1-9]/m);
+  expect(metrics).toMatch(/^telegate_proxy_holds/m);
+});
+
 test('the gateway carries the calls of owners, over plain JSON too, and hides those of the mesh', async () => {
   const gateway = await startServiceProcess('gateway', {
     ...mesh.environment,
