@@ -140,6 +140,24 @@ describe.each(kinds)('over %s', (events) => {
     await late.stop();
   });
 
+  test.skipIf(events !== 'NATS')(
+    'what is revoked while NATS is away ends when it is back',
+    async () => {
+      const ann = await mesh.user();
+      const { secret, apiKey } = await ann.client.createApiKey({ name: 'k', scopes: ['pool:read'] });
+      const streams = await Promise.all([
+        watch(pool({ apiKey: secret })),
+        watch(pool({ token: ann.accessToken }, gateway.address)),
+      ]);
+      await nats!.kill();
+      await ann.client.revokeApiKey({ keyId: apiKey!.keyId });
+      await ann.client.logout({});
+      await nats!.start();
+      for (const { ended } of streams) expect((await ended).error).toMatchObject(invalid);
+    },
+    30_000,
+  );
+
   test('without account-auth, services start; what they know goes on, and of the rest they say that it is away', async () => {
     const ann = await mesh.user();
     const made = await Promise.all(
