@@ -31,6 +31,7 @@ const PROCESSES = 3;
 const DATA_CENTER = 2;
 const LEASE_TTL_MS = 6_000;
 const PAGE = 1_000;
+const PUSH_EVERY_MS = 50;
 
 /** Messaging processes send over real MTProto under leases and claims, while one thing after the other breaks. */
 export async function runTelegramScenario(scenario: Scenario): Promise<void> {
@@ -58,7 +59,8 @@ export async function runTelegramScenario(scenario: Scenario): Promise<void> {
     const watched = watchDatabase(cluster, recorder, watching.signal);
     const { telegram: info, relays } = await relayed(telegram.control, recorder);
     const tenantId = randomUUIDv7();
-    const sessions = await makeSessions(telegram.control, cluster, tenantId);
+    const { sessions, accounts } = await makeSessions(telegram.control, cluster, tenantId);
+    const pushing = pushMessages(telegram.control, accounts, watching.signal);
     const site: MessagingSite = {
       addresses: cluster.clientProxies.map(({ port }) => `127.0.0.1:${port}`),
       meshKey: cluster.meshKey,
@@ -89,7 +91,7 @@ export async function runTelegramScenario(scenario: Scenario): Promise<void> {
     await pause(200);
     for (const relay of relays) await relay.close();
     watching.abort();
-    await watched;
+    await Promise.all([watched, pushing]);
     appendAll(history, await readTelegram(telegram.control, sessions));
     appendAll(history, await readWitness(cluster.postgres.url));
   } finally {
@@ -119,7 +121,7 @@ async function makeSessions(
   control: Control,
   cluster: Cluster,
   tenantId: string,
-): Promise<Record<string, string>> {
+): Promise<{ sessions: Record<string, string>; accounts: readonly string[] }> {
   const { environment } = await control.getServerInfo({});
   const addresses = cluster.clientProxies.map(({ port }) => `127.0.0.1:${port}`);
   const site = {
@@ -132,6 +134,7 @@ async function makeSessions(
   };
   const caller = asService(site, tenantId);
   const sessions: Record<string, string> = {};
+  const accounts: string[] = [];
   for (let index = 0; index < SESSIONS; index += 1) {
     const phone = `+1556${String(index).padStart(7, '0')}`;
     const { account } = await control.createAccount({ account: { phone, dataCenter: DATA_CENTER } });
@@ -141,9 +144,28 @@ async function makeSessions(
     const material = renderMaterial({ dataCenter: DATA_CENTER, authKey }, 'telethon-string');
     const { session } = await caller.at(0).importSession({ name: `account ${index}`, material, environment });
     sessions[authorization!.keyId] = String(session!.sessionId);
+    accounts.push(account!.accountId);
   }
   caller.close();
-  return sessions;
+  return { sessions, accounts };
+}
+
+/** Messages of others come in all the time: they lie in the sockets of a process that stands still, to be acknowledged. */
+async function pushMessages(
+  control: Control,
+  accounts: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (let turn = 0; !signal.aborted; turn += 1) {
+    const accountId = accounts[turn % accounts.length]!;
+    const to = accounts[(turn + 1) % accounts.length]!;
+    await control.sendMessage({
+      accountId,
+      to: { peer: { case: 'accountId', value: to } },
+      text: `message ${turn}`,
+    });
+    await pause(PUSH_EVERY_MS, signal);
+  }
 }
 
 /** What the local Telegram has to say of it all. */
