@@ -1,3 +1,5 @@
+// oxlint-disable-next-line import/no-unassigned-import
+import './without-web-storage.ts';
 import { returnBigInt } from 'telegram/Helpers.js';
 import { computeCheck } from 'telegram/Password.js';
 import { _serverKeys } from 'telegram/crypto/RSA.js';
