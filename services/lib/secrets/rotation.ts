@@ -58,14 +58,21 @@ export async function rotateTable<Row, Tables>(
           and master_key_version <> ${masterKeys.current}
         order by ${id}::text limit ${sql.lit(ROWS_A_BATCH)} for no key update`.execute(trx);
       const failed: TableRotation['failed'] = [];
+      const moved: (SealedSecret & { id: string })[] = [];
       for (const row of rows) {
-        const moved = rewrapped(masterKeys, sealed.context(row), row);
-        if (typeof moved === 'string') failed.push({ id: row.rotation_id, problem: moved });
-        else
-          await sql`
-            update ${table} set master_key_version = ${moved.masterKeyVersion}, wrapped_key = ${moved.wrappedKey}
-            where ${id}::text = ${row.rotation_id}`.execute(trx);
+        const outcome = rewrapped(masterKeys, sealed.context(row), row);
+        if (typeof outcome === 'string') failed.push({ id: row.rotation_id, problem: outcome });
+        else moved.push({ ...outcome, id: row.rotation_id });
       }
+      // One statement: by itself each row would be looked for in the whole table, whose ids are compared as text.
+      await sql`
+        update ${table} set master_key_version = moved.version, wrapped_key = moved.wrapped
+        from unnest(
+          ${moved.map((row) => row.id)}::text[],
+          ${moved.map((row) => row.masterKeyVersion)}::integer[],
+          ${moved.map((row) => row.wrappedKey)}::bytea[]
+        ) as moved (moved_id, version, wrapped)
+        where ${id}::text = moved.moved_id`.execute(trx);
       return { last: rows.at(-1)?.rotation_id, rewrapped: rows.length - failed.length, failed };
     });
     if (batch.last === undefined) break;

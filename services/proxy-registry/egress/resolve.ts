@@ -2,13 +2,14 @@ import { randomUUIDv7 } from 'node:crypto';
 import { AssignmentState } from '#gen/telegate/proxy_registry/v1/proxy_pb.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
 import { DomainError } from '#lib/rpc/errors.ts';
+import { SecretUndecryptable } from '#lib/secrets/errors.ts';
 import { moveTo, wayOut, type Way } from '../assignments/model.ts';
 import { movesAtEachConnection, isDown } from '../assignments/seats.ts';
 import { openTurn, type Question, type Turn } from '../assignments/turn.ts';
 import { NoEgress } from '../errors.ts';
 import { addressFault } from '../proxies/address.ts';
 import type { ProxyRow } from '../proxies/model.ts';
-import { readPasswords } from '../proxies/passwords.ts';
+import { openPassword, readSealedPasswords, type StoredPassword } from '../proxies/passwords.ts';
 import { readProxies } from '../proxies/store.ts';
 import type { Registry } from '../registry.ts';
 import { openHolds, type NewHold } from './holds.ts';
@@ -46,19 +47,35 @@ export async function resolveAll(
     const expireTime = holds.length > 0 ? await openHolds(trx, holds) : new Date(0);
     const proxyIds = [...new Set(holds.flatMap(({ proxyId }) => proxyId ?? []))];
     const proxies = new Map((await readProxies(trx, proxyIds)).map((row) => [row.proxy_id, row]));
-    const passwords = await readPasswords(trx, registry.masterKeys, proxyIds);
+    const passwords = await readSealedPasswords(trx, proxyIds);
     return decisions.map((decision, index) => {
       if ('error' in decision) return decision;
       const { holdId, proxyId } = decision.hold;
       if (proxyId === null) return { egress: { holdId, expireTime } };
       const proxy = proxies.get(proxyId)!;
-      // What the operator allowed may have changed since the proxy was written.
-      const fault = addressFault(proxy.pinned_address, registry.settings.privateAddresses);
-      if (fault !== undefined)
-        return { error: new NoEgress(requests[index]!.sessionId, `The address of its proxy ${fault}.`) };
-      return { egress: { proxy, password: passwords.get(proxyId), holdId, expireTime } };
+      const credentials = credentialsOf(registry, proxy, passwords.get(proxyId));
+      if ('fault' in credentials)
+        return { error: new NoEgress(requests[index]!.sessionId, credentials.fault) };
+      return { egress: { proxy, password: credentials.password, holdId, expireTime } };
     });
   });
+}
+
+/** The password to dial with, or why the proxy is not to be dialled: what holds for one account is nobody else's. */
+function credentialsOf(
+  { settings, masterKeys }: Registry,
+  { pinned_address: address }: ProxyRow,
+  sealed: StoredPassword | undefined,
+): { password: string } | { fault: string } {
+  // What the operator allowed may have changed since the proxy was written.
+  const fault = addressFault(address, settings.privateAddresses);
+  if (fault !== undefined) return { fault: `The address of its proxy ${fault}.` };
+  try {
+    return { password: sealed ? openPassword(masterKeys, sealed) : '' };
+  } catch (error) {
+    if (!(error instanceof SecretUndecryptable)) throw error;
+    return { fault: 'The password of its proxy can not be decrypted: write it again with UpdateProxy.' };
+  }
 }
 
 function decide(turn: Turn, request: EgressRequest): Decision {

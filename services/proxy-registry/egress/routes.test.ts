@@ -324,6 +324,25 @@ test.each([
   expect(error.fieldViolations).toEqual([expect.objectContaining({ field })]);
 });
 
+test('a password that does not open is one proxy’s fault, and harms no other account', async () => {
+  const tenantId = randomUUID();
+  const [broken, whole] = await addProxies(registry, tenantId, 2);
+  for (const proxyId of [broken!, whole!])
+    await storePasswords(registry.database.kysely, registry.masterKeys, [
+      { proxy_id: proxyId, tenant_id: tenantId, password: 'secret' },
+    ]);
+  await sql`update proxy_passwords set wrapped_key = ${Buffer.alloc(61, 1)} where proxy_id = ${broken}::uuid`.execute(
+    registry.database.kysely,
+  );
+  const resolve = resolver(tenantId);
+  const [refused, answered] = await Promise.all([
+    refusal(resolve({ accountId: randomUUID(), proxyId: broken })),
+    resolve({ accountId: randomUUID(), proxyId: whole }),
+  ]);
+  expect(refused).toMatchObject(noEgress);
+  expect(proxyOf(answered)).toBe(whole);
+});
+
 test('a proxy whose address is not allowed any more is not dialled', async () => {
   const tenantId = randomUUID();
   const [proxyId] = await addProxies(registry, tenantId, 1);

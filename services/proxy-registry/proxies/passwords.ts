@@ -64,10 +64,19 @@ export async function readPasswords(
   masterKeys: MasterKeys,
   proxyIds: readonly string[],
 ): Promise<Map<string, string>> {
+  const sealed = await readSealedPasswords(executor, proxyIds);
+  return new Map([...sealed].map(([proxyId, row]) => [proxyId, openPassword(masterKeys, row)]));
+}
+
+/** The same, for those who open each by itself: one that does not open is no fault of the others. */
+export async function readSealedPasswords(
+  executor: QueryExecutorProvider,
+  proxyIds: readonly string[],
+): Promise<Map<string, StoredPassword>> {
   if (proxyIds.length === 0) return new Map();
   const { rows } = await sql<StoredPassword>`
     select * from proxy_passwords where proxy_id = any(${proxyIds}::uuid[])`.execute(executor);
-  return new Map(rows.map((row) => [row.proxy_id, openPassword(masterKeys, row)]));
+  return new Map(rows.map((row) => [row.proxy_id, row]));
 }
 
 export function openPassword(masterKeys: MasterKeys, row: StoredPassword): string {

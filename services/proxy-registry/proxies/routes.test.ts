@@ -89,7 +89,10 @@ describe('a proxy', () => {
       where proxy_passwords.proxy_id = ${one.proxyId}::uuid and other.proxy_id = ${two.proxyId}::uuid
     `.execute(registry.database.kysely);
     await expect(passwordOf(one.proxyId)).rejects.toThrow(/does not open/);
-    await sql`delete from proxies where proxy_id = ${one.proxyId}::uuid`.execute(registry.database.kysely);
+    // It can be written anew.
+    await update(ctx, { proxyId: one.proxyId, name: 'n' }, ['name']);
+    await update(ctx, { proxyId: one.proxyId, password: 'third' }, ['password']);
+    expect(await passwordOf(one.proxyId)).toBe('third');
   });
 
   test('is there once a host, port and user name, a tenant', async () => {

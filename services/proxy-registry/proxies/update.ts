@@ -4,6 +4,8 @@ import { transaction } from '#lib/postgres/transaction.ts';
 import { AlreadyExists, EtagMismatch, InvalidFields } from '#lib/rpc/errors.ts';
 import { canonicalText } from '#lib/requests/canonical.ts';
 import { appendAudit } from '../audit.ts';
+import type { MasterKeys } from '#lib/config/shared.ts';
+import { SecretUndecryptable } from '#lib/secrets/errors.ts';
 import type { Registry } from '../registry.ts';
 import { takeTurns } from '../turns.ts';
 import type { RegistryTransaction } from '../tables.ts';
@@ -35,7 +37,7 @@ export async function updateProxy(registry: Registry, change: ProxyChange): Prom
     const before = await readProxy(trx, tenantId, proxyId);
     if (etag !== '' && etag !== etagOf(before)) throw new EtagMismatch('proxy', proxyId);
     const after = changed(before, change, pinnedAddress);
-    const oldPassword = (await readPasswords(trx, masterKeys, [proxyId])).get(proxyId) ?? '';
+    const oldPassword = await readOldPassword(trx, masterKeys, proxyId);
     const newPassword = fields.has('password') ? wish.password : after.username === '' ? '' : oldPassword;
     if (after.username === '' && newPassword !== '')
       throw new InvalidFields([
@@ -46,7 +48,7 @@ export async function updateProxy(registry: Registry, change: ProxyChange): Prom
       (['host', 'port', 'username', 'pinned_address'] as const).some((name) => before[name] !== after[name]);
     if (!dialsAnew && isSame(before, after)) return before;
     await writeProxy(trx, after, dialsAnew);
-    if (newPassword !== oldPassword)
+    if (newPassword !== undefined && newPassword !== oldPassword)
       await storePasswords(trx, masterKeys, [
         { proxy_id: proxyId, tenant_id: tenantId, password: newPassword },
       ]);
@@ -57,6 +59,20 @@ export async function updateProxy(registry: Registry, change: ProxyChange): Prom
   });
   registry.wakeSweep();
   return row;
+}
+
+/** What is damaged can be written anew: it is undefined, and equal to nothing. */
+async function readOldPassword(
+  trx: RegistryTransaction,
+  masterKeys: MasterKeys,
+  proxyId: string,
+): Promise<string | undefined> {
+  try {
+    return (await readPasswords(trx, masterKeys, [proxyId])).get(proxyId) ?? '';
+  } catch (error) {
+    if (!(error instanceof SecretUndecryptable)) throw error;
+    return undefined;
+  }
 }
 
 function changed(before: ProxyRow, { fields, wish }: ProxyChange, pinnedAddress?: string): ProxyRow {
