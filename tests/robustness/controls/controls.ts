@@ -114,6 +114,11 @@ const driverKeepsSocket: Control = {
       to: 'readonly #onLost = (): void => undefined;',
     },
     {
+      module: 'lib/telegram/open-link.ts',
+      from: /if \(guard && guard\.remainingMs\(\) <= 0\) return [^;]+;/,
+      to: 'void guard;',
+    },
+    {
       module: 'lib/telegram/held/held-sessions.ts',
       from: /await entry\.owner\.closeSocket\(why\);/,
       to: '',
