@@ -1,3 +1,4 @@
+import { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
 import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
 import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
@@ -11,6 +12,7 @@ import { sessionManagerRoutes } from './sessions/routes.ts';
 export interface MeshClients {
   sessionPool: Client<typeof SessionPoolService>;
   identity: Client<typeof IdentityService>;
+  accountAuth: Client<typeof AccountAuthService>;
   proxyRegistry: Client<typeof ProxyRegistryService>;
 }
 
@@ -35,6 +37,7 @@ export function gatewayRoutes(
         hidden: ['verifyApiKey'],
         open: ['register', 'login', 'refreshTokens', 'getJwks'],
       }),
+      bridge(AccountAuthService, mesh.accountAuth),
       bridge(ProxyRegistryService, mesh.proxyRegistry, {
         hidden: ['resolveEgress', 'holdEgress', 'allowDirect'],
       }),

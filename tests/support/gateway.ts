@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { pino } from 'pino';
 import { Client as PostgresClient } from 'pg';
+import { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
 import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
 import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
@@ -82,6 +83,10 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
       address: accountAuthAddress,
       token: (caller) => tokenFor(caller!),
     });
+    const accountAuth = connect(AccountAuthService, {
+      address: accountAuthAddress,
+      token: (caller) => tokenFor(caller!),
+    });
     const proxyRegistry = connect(ProxyRegistryService, {
       address: proxyRegistryAddress,
       token: (caller) => tokenFor(caller!),
@@ -90,7 +95,7 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
       host: '127.0.0.1',
       port: 0,
       ...gatewayRoutes(
-        { sessionPool, identity, proxyRegistry },
+        { sessionPool, identity, accountAuth, proxyRegistry },
         { httpLease: { ttlMs: leaseTtlMs, quarantineMs }, version: '0.0.0' },
       ),
       authenticate: createAuthenticator({
@@ -110,6 +115,7 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
     closing.push(
       () => sessionPool.close(),
       () => identity.close(),
+      () => accountAuth.close(),
       () => proxyRegistry.close(),
       () => edge.drain(0),
     );

@@ -170,9 +170,12 @@ export class TelegramConnection {
     const route = this.#route;
     const { logins } = this.#login;
     if (error instanceof TelegramUnreachable) {
-      if (error.cause instanceof Error)
-        route?.failed(error.cause instanceof DialError ? error.cause.blame : 'either');
-      return error;
+      const { cause, sent } = error;
+      const blame = cause instanceof DialError ? cause.blame : 'either';
+      route?.failed(blame);
+      return route && blame === 'proxy' && route.egress.kind === 'socks5'
+        ? new TelegramUnreachable({ egress: route.egress }, { sent, cause })
+        : error;
     }
     if (!(error instanceof TelegramRefused)) return error;
     const { verdict, telegramError } = error;
