@@ -1,5 +1,3 @@
-import type { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
-import type { Handlers } from '#lib/rpc/implement.ts';
 import { createMeshTokenVerifier, meshKeys } from '#lib/auth/mesh-token.ts';
 import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
 import { openAuthenticator } from '#lib/auth/open.ts';
@@ -8,13 +6,13 @@ import { startRelay } from '#lib/events/relay.ts';
 import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
 import { openDatabase } from '#lib/postgres/database.ts';
 import { waitForMigrations } from '#lib/postgres/migrate.ts';
-import { DependencyUnavailable } from '#lib/rpc/errors.ts';
 import { serve } from '#lib/rpc/server.ts';
 import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
 import { startAdminServer, type Readiness } from '#lib/telemetry/admin.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { AccountAuth } from './account-auth.ts';
+import { connectAccounts } from './accounts/connect.ts';
 import { fields } from './config.ts';
 import { ensureOperator } from './identity/first-operator.ts';
 import type { Identity } from './identity/identity.ts';
@@ -22,7 +20,7 @@ import { localCredentials } from './identity/local-credentials.ts';
 import { openIdentity } from './identity/open.ts';
 import { identityRoutes } from './identity/routes.ts';
 import { connectLogins } from './login/connect.ts';
-import { loginRoutes, type LoginHandlers } from './login/routes.ts';
+import { loginRoutes } from './login/routes.ts';
 import { accountAuthRoutes } from './routes.ts';
 import type { AccountAuthTables } from './tables.ts';
 
@@ -93,10 +91,9 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     wakeRelay: () => relay.wake(),
   };
   const identity = await openIdentity(base, { ...identitySettings(config), onStop });
-  const logins = await connectLogins(base, scope, {
-    version: packageJson.version,
-    tls: await readMeshTls(config),
-  });
+  const tls = await readMeshTls(config);
+  const logins = await connectLogins(base, scope, { version: packageJson.version, tls });
+  const accountHandlers = await connectAccounts(base, scope, { bus, logins, tls });
   await ensureOperator(identity, config.operatorEmail, (text) => process.stderr.write(text));
 
   const server = await serve({
@@ -104,7 +101,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     port: config.grpcPort,
     implementations: [
       identityRoutes(identity, createMeshTokenVerifier(meshKeys(config.meshKey), clock)),
-      accountAuthRoutes({ ...loginRoutes(logins), ...accountsToCome() }),
+      accountAuthRoutes({ ...loginRoutes(logins), ...accountHandlers }),
     ],
     authenticate: await openAuthenticator({
       service: scope.name,
@@ -149,19 +146,5 @@ function identitySettings(config: Config): {
       operatorTenant: config.operatorTenant ?? DEFAULT_OPERATOR_TENANT,
     },
     tokenKeys: { keyLifeMs: config.signingKeyLife, publishAheadMs: PUBLISH_AHEAD_MS },
-  };
-}
-
-/** The list of accounts is not served yet. */
-function accountsToCome(): Omit<Handlers<typeof AccountAuthService>, keyof LoginHandlers> {
-  const refuse = (): Promise<never> => Promise.reject(new DependencyUnavailable('The list of accounts'));
-  return {
-    createAccount: refuse,
-    getAccount: refuse,
-    listAccounts: refuse,
-    updateAccount: refuse,
-    deleteAccount: refuse,
-    logOutAccount: refuse,
-    checkAccount: refuse,
   };
 }

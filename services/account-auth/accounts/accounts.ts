@@ -2,7 +2,6 @@ import type { SessionPoolService } from '#gen/telegate/session_pool/v1/session_p
 import { servicePrincipal, type Principal } from '#lib/auth/principal.ts';
 import type { CallOptions } from '#lib/rpc/client-state.ts';
 import type { Client } from '#lib/rpc/client.ts';
-import type { CallContext } from '#lib/rpc/implement.ts';
 import type { AccountAuth } from '../account-auth.ts';
 
 export const SERVICE = 'account-auth';
@@ -19,19 +18,24 @@ export interface Accounts extends AccountAuth {
 /** Of one call to the pool. */
 export const POOL_CALL_MS = 5_000;
 
-type PoolCall = Required<Pick<CallOptions, 'parent'>>;
+type Parent = NonNullable<CallOptions['parent']>;
+
+interface PoolCall {
+  parent: Parent;
+}
 
 /**
  * A call to the pool for the caller of this one, in the caller's name. Whoever may change an account may change its
  * session: that was asked of the caller here, by `account:write`.
  */
-export function asCaller({ principal, signal, remainingMs }: CallContext): PoolCall {
+export function asCaller(call: Parent): PoolCall {
+  const { principal, signal } = call;
   const scopes: Principal['scopes'] = new Set([...principal.scopes, 'pool:admin', 'pool:read']);
   return {
     parent: {
       principal: { ...principal, scopes },
       signal,
-      remainingMs: () => Math.min(remainingMs(), POOL_CALL_MS),
+      remainingMs: () => Math.min(call.remainingMs(), POOL_CALL_MS),
     },
   };
 }

@@ -69,13 +69,13 @@ const LEAVING: ReadonlySet<ErrorReason> = new Set([ErrorReason.EGRESS_CLAIMED, E
 
 /** Gone already is as good as gone now. */
 export async function removeSession(
-  { sessionPool }: Accounts,
+  { sessionPool }: Pick<Accounts, 'sessionPool'>,
   sessionId: bigint,
   force: boolean,
-  ctx: CallContext,
+  call: Parameters<typeof asCaller>[0],
 ): Promise<void> {
   try {
-    await sessionPool.deleteSession({ sessionId, force }, asCaller(ctx));
+    await sessionPool.deleteSession({ sessionId, force }, asCaller(call));
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     const isGone = error.reason === ErrorReason.NOT_FOUND || (force && LEAVING.has(error.reason));

@@ -3,26 +3,37 @@ import {
   DeleteAccountRequestSchema,
   type AccountAuthService,
 } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { pageToken } from '#lib/requests/page-token.ts';
 import { replayKey } from '#lib/requests/replay.ts';
 import * as validate from '#lib/requests/validate.ts';
-import type { FieldViolation } from '#lib/rpc/errors.ts';
+import { DependencyUnavailable, type FieldViolation } from '#lib/rpc/errors.ts';
 import type { Handlers } from '#lib/rpc/implement.ts';
 import type { Accounts } from './accounts.ts';
+import { checkAccount } from './check.ts';
 import { createAccount } from './create.ts';
 import { listAccounts } from './list.ts';
+import { logOutAccount } from './log-out.ts';
 import { accountMessage, rowsThatFit } from './model.ts';
 import { removeAccount } from './removal.ts';
 import { readChange, readKey, readList, readNewAccount } from './requests.ts';
 import { readAccount } from './store.ts';
 import { updateAccount } from './update.ts';
+import type { AccountsOnTelegram } from './visit.ts';
 
 export type AccountHandlers = Pick<
   Handlers<typeof AccountAuthService>,
-  'createAccount' | 'getAccount' | 'listAccounts' | 'updateAccount' | 'deleteAccount'
+  | 'createAccount'
+  | 'getAccount'
+  | 'listAccounts'
+  | 'updateAccount'
+  | 'deleteAccount'
+  | 'logOutAccount'
+  | 'checkAccount'
 >;
 
-export function accountRoutes(accounts: Accounts): AccountHandlers {
+/** Where no Telegram is named nothing can be asked there. */
+export function accountRoutes(accounts: Accounts, telegram: AccountsOnTelegram | undefined): AccountHandlers {
   const { database, environment } = accounts;
   return {
     async createAccount(request, { principal }) {
@@ -32,7 +43,9 @@ export function accountRoutes(accounts: Accounts): AccountHandlers {
       const requestId = validate.requestId(violations, 'request_id', request.requestId);
       validate.throwIfAny(violations);
       const replay = replayKey(principal, 'CreateAccount', requestId, CreateAccountRequestSchema, request);
-      return createAccount(accounts, wish, replay);
+      const response = await createAccount(accounts, wish, replay);
+      if (wish.allowDirect) accounts.wakeSettling();
+      return response;
     },
 
     async getAccount(request, { principal }) {
@@ -77,5 +90,28 @@ export function accountRoutes(accounts: Accounts): AccountHandlers {
       await removeAccount(accounts, { accountId, force: request.force, replay }, ctx);
       return {};
     },
+
+    async logOutAccount(request, ctx) {
+      const accountId = onlyAccountId(request);
+      if (!telegram) throw new DependencyUnavailable('Telegram');
+      const { force } = request;
+      return { account: accountMessage(await logOutAccount(accounts, telegram, { accountId, force }, ctx)) };
+    },
+
+    async checkAccount(request, ctx) {
+      const accountId = onlyAccountId(request);
+      if (!telegram) throw new DependencyUnavailable('Telegram');
+      const { tenantId } = ctx.principal;
+      const account = await readAccount(database.kysely, tenantId, { accountId });
+      const { row, latencyMs } = await checkAccount(accounts, telegram, account, ctx);
+      return { account: accountMessage(row), latency: durationFromMs(Math.ceil(latencyMs)) };
+    },
   };
+}
+
+function onlyAccountId(request: { accountId: string }): string {
+  const violations: FieldViolation[] = [];
+  const accountId = validate.uuid(violations, 'account_id', request.accountId);
+  validate.throwIfAny(violations);
+  return accountId;
 }

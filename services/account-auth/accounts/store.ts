@@ -71,9 +71,10 @@ export interface NewAccount {
 export async function insertAccount(trx: AccountAuthTransaction, wish: NewAccount): Promise<AccountRow> {
   const { accountId = randomUUIDv7(), tenantId, name, phone, paused, labels, environment } = wish;
   const { rows } = await sql<AccountRow>`
-    insert into accounts (account_id, tenant_id, name, phone, paused, state, labels, environment, allow_direct)
+    insert into accounts
+      (account_id, tenant_id, name, phone, paused, state, labels, environment, allow_direct, direct_untold)
     values (${accountId}::uuid, ${tenantId}::uuid, ${name}, ${phone}, ${paused}, 'new',
-      ${JSON.stringify(labels)}::jsonb, ${environment}, ${wish.allowDirect})
+      ${JSON.stringify(labels)}::jsonb, ${environment}, ${wish.allowDirect}, ${wish.allowDirect})
     returning *`.execute(trx);
   return rows[0]!;
 }

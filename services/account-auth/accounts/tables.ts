@@ -22,6 +22,8 @@ export interface AccountTables extends InboxTables {
     environment: string;
     allow_direct: Generated<boolean>;
     logging_out: Generated<boolean>;
+    logging_out_time: Date | null;
+    direct_untold: Generated<boolean>;
     login_time: Date | null;
     check_time: Date | null;
     check_start_time: Date | null;
@@ -29,4 +31,5 @@ export interface AccountTables extends InboxTables {
     revision: Generated<bigint>;
     create_time: Generated<Date>;
   };
+  health_sweep: { singleton: Generated<boolean>; next_time: Generated<Date> };
 }

@@ -16,6 +16,7 @@ import { startPoolMesh, type PoolMesh, type PoolMeshOptions } from '../../../tes
 import type { AccountAuthTables } from '../tables.ts';
 import type { Accounts } from './accounts.ts';
 import { accountRoutes } from './routes.ts';
+import type { AccountsOnTelegram } from './visit.ts';
 
 /** The accounts in this process, on a real database, beside a real session-pool. */
 export interface TestAccounts extends Accounts {
@@ -99,12 +100,12 @@ export function newCaller(): CallContext & { tenantId: string } {
 let phones = 0;
 export function newPhone(): string {
   phones += 1;
-  return `+1555${String(phones).padStart(7, '0')}`;
+  return `+1777${String(phones).padStart(7, '0')}`;
 }
 
 /** The calls of this capability as a client makes them, less the wire. */
-export function accountCalls(accounts: Accounts) {
-  const routes = accountRoutes(accounts);
+export function accountCalls(accounts: Accounts, telegram?: AccountsOnTelegram) {
+  const routes = accountRoutes(accounts, telegram);
   return {
     /** With a name and a phone of its own unless the request has them. */
     async create(
@@ -140,6 +141,14 @@ export function accountCalls(accounts: Accounts) {
       request: MessageInitShape<typeof requests.DeleteAccountRequestSchema>,
     ): Promise<void> {
       await routes.deleteAccount(create(requests.DeleteAccountRequestSchema, request), ctx);
+    },
+    async logOut(ctx: CallContext, accountId: string, force = false): Promise<Account> {
+      const request = create(requests.LogOutAccountRequestSchema, { accountId, force });
+      return (await routes.logOutAccount(request, ctx)).account as Account;
+    },
+    async check(ctx: CallContext, accountId: string): Promise<requests.CheckAccountResponse> {
+      const request = create(requests.CheckAccountRequestSchema, { accountId });
+      return (await routes.checkAccount(request, ctx)) as requests.CheckAccountResponse;
     },
   };
 }

@@ -21,7 +21,7 @@ export async function updateAccount(
 ): Promise<AccountRow> {
   const { tenantId } = ctx.principal;
   const { accountId, etag, phone } = change;
-  return transaction(accounts.database, async (trx) => {
+  const row = await transaction(accounts.database, async (trx) => {
     if (phone !== undefined) await takeTurn(trx, tenantId);
     const before = await lockAccount(trx, tenantId, { accountId });
     if (!before) throw new NotFound('account', accountId);
@@ -37,11 +37,14 @@ export async function updateAccount(
     const { rows } = await sql<AccountRow>`
       update accounts set name = ${after.name}, phone = ${after.phone}, paused = ${after.paused},
         labels = ${JSON.stringify(after.labels)}::jsonb, allow_direct = ${after.allow_direct},
+        direct_untold = direct_untold or ${after.allow_direct !== before.allow_direct},
         session_revision = greatest(session_revision, ${revision}), revision = revision + 1
       where account_id = ${accountId}::uuid
       returning *`.execute(trx);
     return rows[0]!;
   });
+  if (row.direct_untold) accounts.wakeSettling();
+  return row;
 }
 
 async function refuseTaken(

@@ -42,7 +42,9 @@ export async function invalidateSession(pool: Pool, invalidation: Invalidation):
     const before = await lockSession(trx, tenantId, sessionId);
     if (lease && !isLatest(lease, before)) throw new LeaseLostError(lease.leaseId, sessionId);
     const condition = conditionOf(state);
-    if (before.condition === condition) return { row: before, changed: false };
+    // One that leaves goes, whatever is found out about it.
+    if (before.condition === condition || before.condition === CONDITION.LEAVING)
+      return { row: before, changed: false };
     const why = reason === '' ? `the session is ${stateName(state)}` : reason;
     await endLeases(
       trx,

@@ -119,6 +119,8 @@ describe('delete', () => {
     await lease(pool, sessionId);
     await claim(pool, sessionId);
     await refusal(calls.remove(ctx, sessionId, true));
+    // Whatever is found out about it meanwhile.
+    await calls.invalidate(ctx, sessionId, { condition: SessionState.NEEDS_LOGIN });
     await claim(pool, sessionId, -1);
     expect(await removeLeaving(pool, 10)).toBe(1);
     expect(await reasonOf(calls.get(ctx, sessionId))).toBe(ErrorReason.NOT_FOUND);

@@ -28,6 +28,8 @@ export interface WantedSession {
   /** How long to queue for it. */
   readonly waitMs?: number;
   readonly forMethod?: string;
+  /** Also when its owner has paused the account. */
+  readonly evenPaused?: boolean;
   readonly signal?: AbortSignal;
 }
 

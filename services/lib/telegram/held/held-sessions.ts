@@ -133,7 +133,12 @@ export class HeldSessions {
     const { processId } = this.#options;
     const { tenantId, sessionId = 0n, accountId = '', waitMs = 0, ttlMs = DEFAULT_TTL_MS, signal } = wanted;
     const value = {
-      selector: { sessionId, accountId, forMethod: wanted.forMethod ?? '' },
+      selector: {
+        sessionId,
+        accountId,
+        forMethod: wanted.forMethod ?? '',
+        evenPaused: wanted.evenPaused ?? false,
+      },
       holder: processId,
       ttl: durationFromMs(ttlMs),
       ...(waitMs > 0 ? { wait: durationFromMs(waitMs) } : {}),
