@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { sql, type QueryExecutorProvider } from 'kysely';
 import type { MasterKeys } from '#lib/config/shared.ts';
 import { open, seal, type SecretContext } from '#lib/secrets/envelope.ts';
@@ -16,6 +17,15 @@ export interface StoredPassword extends PasswordOwner {
 
 export function passwordContext({ proxy_id, tenant_id }: PasswordOwner): SecretContext {
   return { tenantId: tenant_id, entityId: proxy_id, purpose: 'proxy-password' };
+}
+
+/**
+ * Stands for a secret where requests are compared: equal for equal ones, and no help in guessing it from what is
+ * kept of the request. By the oldest key, so that a new one does not make a repeat look like another request.
+ */
+export function masked({ keys }: MasterKeys, secret: string): string {
+  const oldest = keys.get(Math.min(...keys.keys()))!;
+  return createHmac('sha256', oldest).update('telegate request').update(secret).digest('base64');
 }
 
 /** For keys:rotate. */

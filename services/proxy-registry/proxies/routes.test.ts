@@ -9,7 +9,7 @@ import * as requests from '#gen/telegate/proxy_registry/v1/proxy_registry_servic
 import { rotateTable } from '#lib/secrets/rotation.ts';
 import type { CallContext } from '#lib/rpc/implement.ts';
 import { addProxies, callOf, openTestRegistry, refusal, type TestRegistry } from '../test-registry.ts';
-import { readPasswords, sealedProxyPasswords } from './passwords.ts';
+import { masked, readPasswords, sealedProxyPasswords } from './passwords.ts';
 import { proxyRoutes } from './routes.ts';
 
 let registry: TestRegistry;
@@ -205,6 +205,17 @@ describe('a proxy', () => {
     expect((await refusal(at(3))).reason).toBe(ErrorReason.QUOTA_EXCEEDED);
     expect((await refusal(at(2))).reason).toBe(ErrorReason.ALREADY_EXISTS);
   });
+});
+
+test('a repeat is known by its password too, and the password is not kept', async () => {
+  const ctx = user();
+  const first = await add(ctx, { username: 'u', password: 'one' }, 'kept');
+  expect(await add(ctx, { username: 'u', password: 'one' }, 'kept')).toEqual(first);
+  const other = await refusal(add(ctx, { username: 'u', password: 'two' }, 'kept'));
+  expect(other.reason).toBe(ErrorReason.REQUEST_ID_REUSED);
+  const newest = { current: 2, keys: new Map([[2, Buffer.alloc(32, 2)], ...registry.masterKeys.keys]) };
+  expect(masked(newest, 'one')).toBe(masked(registry.masterKeys, 'one'));
+  expect(masked(registry.masterKeys, 'one')).not.toBe(masked(registry.masterKeys, 'two'));
 });
 
 describe('an update', () => {

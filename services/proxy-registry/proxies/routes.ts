@@ -1,3 +1,4 @@
+import { clone } from '@bufbuild/protobuf';
 import {
   CreateProxyRequestSchema,
   ImportProxiesRequestSchema,
@@ -12,6 +13,7 @@ import type { Registry } from '../registry.ts';
 import { createProxy } from './create.ts';
 import { importProxies } from './import.ts';
 import { proxyMessage, rowsThatFit } from './model.ts';
+import { masked } from './passwords.ts';
 import { removeProxy } from './removal.ts';
 import { readImport, readListRequest, readWish, wishFields, type WishField } from './requests.ts';
 import { listProxies, readProxy } from './store.ts';
@@ -29,13 +31,9 @@ export function proxyRoutes(registry: Registry): ProxyHandlers {
       const wish = readWish(violations, request.proxy);
       validate.requestId(violations, 'request_id', request.requestId);
       validate.throwIfAny(violations);
-      const replay = replayKey(
-        principal,
-        'CreateProxy',
-        request.requestId,
-        CreateProxyRequestSchema,
-        request,
-      );
+      const body = clone(CreateProxyRequestSchema, request);
+      body.proxy!.password = masked(registry.masterKeys, wish.password);
+      const replay = replayKey(principal, 'CreateProxy', request.requestId, CreateProxyRequestSchema, body);
       return createProxy(registry, { ...principal, replay }, wish);
     },
 
@@ -85,12 +83,14 @@ export function proxyRoutes(registry: Registry): ProxyHandlers {
 
     async importProxies(request, { principal }) {
       const { labels, country } = readImport(request);
+      const body = clone(ImportProxiesRequestSchema, request);
+      body.list = masked(registry.masterKeys, request.list);
       const replay = replayKey(
         principal,
         'ImportProxies',
         request.requestId,
         ImportProxiesRequestSchema,
-        request,
+        body,
       );
       return importProxies(registry, { ...principal, replay }, { text: request.list, labels, country });
     },
