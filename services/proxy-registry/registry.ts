@@ -2,7 +2,7 @@ import type { AssignmentPolicy } from '#gen/telegate/proxy_registry/v1/proxy_pb.
 import type { MasterKeys } from '#lib/config/shared.ts';
 import type { Clock } from '#lib/lifecycle/clock.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
-import type { PrivateAddresses } from './proxies/address.ts';
+import type { PrivateAddresses } from '#lib/network/address.ts';
 import type { RegistryDatabase } from './tables.ts';
 
 /** What every capability of this service stands on. */

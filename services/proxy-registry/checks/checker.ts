@@ -4,7 +4,7 @@ import { SecretUndecryptable } from '#lib/secrets/errors.ts';
 import { instruments } from '#lib/telemetry/metrics.ts';
 import { DialError, type Socks5Egress } from '#lib/telegram/egress.ts';
 import type { Address } from '#lib/telegram/material/material.ts';
-import { addressFault } from '../proxies/address.ts';
+import { addressFault } from '#lib/network/address.ts';
 import { readPasswords } from '../proxies/passwords.ts';
 import type { Registry } from '../registry.ts';
 import { downBecause, findingOf, type Finding } from './model.ts';

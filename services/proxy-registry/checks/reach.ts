@@ -4,7 +4,7 @@ import type { Clock } from '#lib/lifecycle/clock.ts';
 import { dial, gone } from '#lib/telegram/dial.ts';
 import { DialError, DialTimeout, type Socks5Egress } from '#lib/telegram/egress.ts';
 import type { Address } from '#lib/telegram/material/material.ts';
-import { isPublic } from '../proxies/address.ts';
+import { isPublic } from '#lib/network/address.ts';
 
 /** Something answered through the proxy, and it was no data centre of Telegram. */
 export class NotTelegram extends DialError {

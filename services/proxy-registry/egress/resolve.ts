@@ -7,7 +7,7 @@ import { moveTo, wayOut, type Way } from '../assignments/model.ts';
 import { movesAtEachConnection, isDown } from '../assignments/seats.ts';
 import { openTurn, type Question, type Turn } from '../assignments/turn.ts';
 import { NoEgress } from '../errors.ts';
-import { addressFault } from '../proxies/address.ts';
+import { addressFault } from '#lib/network/address.ts';
 import type { ProxyRow } from '../proxies/model.ts';
 import { openPassword, readSealedPasswords, type StoredPassword } from '../proxies/passwords.ts';
 import { readProxies } from '../proxies/store.ts';

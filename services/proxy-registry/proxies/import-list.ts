@@ -1,4 +1,4 @@
-import { readHost, type Host } from './address.ts';
+import { readHost, type Host } from '#lib/network/address.ts';
 
 /** A line of a list as it was understood. */
 export interface ListedProxy {

@@ -1,6 +1,6 @@
 import { expired, within } from '#lib/lifecycle/clock.ts';
 import type { Registry } from '../registry.ts';
-import { addressFault, type Host } from './address.ts';
+import { addressFault, type Host } from '#lib/network/address.ts';
 
 const LOOK_UP_MS = 5_000;
 

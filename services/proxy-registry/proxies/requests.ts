@@ -7,7 +7,7 @@ import type {
 import type { FieldViolation } from '#lib/rpc/errors.ts';
 import { readPageToken } from '#lib/requests/page-token.ts';
 import * as validate from '#lib/requests/validate.ts';
-import { readHost, type Host } from './address.ts';
+import { readHost, type Host } from '#lib/network/address.ts';
 import { credentialFault } from './import-list.ts';
 
 export const CAPACITY_MAX = 100_000;

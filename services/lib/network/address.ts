@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 
-/** Which addresses that are not of the public Internet a proxy may have. */
+/** Which addresses that are not of the public Internet a tenant may have dialled. */
 export type PrivateAddresses = 'none' | 'loopback' | 'all';
 
 const V4 = 'ipv4';
@@ -62,7 +62,7 @@ export function addressFault(address: string, allowed: PrivateAddresses): string
   if (isIP(plain) === 0 || never.check(plain, family)) return 'is no address of a single machine';
   if (allowed === 'all') return undefined;
   if (loopback.check(plain, family))
-    return allowed === 'loopback' ? undefined : 'is of this machine, where no proxy of a tenant may lie';
+    return allowed === 'loopback' ? undefined : 'is of this machine; use a public one';
   if (inside.check(plain, family)) return 'is private, link-local or reserved; use a public one';
   return undefined;
 }
