@@ -112,6 +112,12 @@ export const fields = {
     doc: 'A folder where the session of each account that logs in is also written as a Telethon file, named by the digits of its phone. Unset: nowhere.',
     maxLength: 4_096,
   }),
+  healthSweepPerMinute: integer('HEALTH_SWEEP_PER_MINUTE', {
+    doc: 'How many accounts are checked at Telegram a minute, all replicas together, each at most hourly and only while its session is free. 0: none.',
+    default: 0,
+    min: 0,
+    max: 6_000,
+  }),
   meshCaFile: shared.meshCaFile,
   meshCertFile: shared.meshCertFile,
   meshKeyFile: shared.meshKeyFile,

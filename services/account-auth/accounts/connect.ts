@@ -17,6 +17,7 @@ import { observeAccounts } from './metrics.ts';
 import { accountRoutes, type AccountHandlers } from './routes.ts';
 import { consumeSessionEvents } from './session-events.ts';
 import { startSettling } from './settle.ts';
+import { startHealthSweep } from './sweep.ts';
 import type { AccountsOnTelegram } from './visit.ts';
 
 export interface ConnectAccountsOptions {
@@ -68,5 +69,9 @@ export async function connectAccounts(
   const consumer = await consumeSessionEvents(accounts, bus);
   onStop('session events', () => consumer.stop());
   onStop('account metrics', observeAccounts(accounts));
+  if (telegram && config.healthSweepPerMinute > 0) {
+    const sweep = startHealthSweep(accounts, telegram, { perMinute: config.healthSweepPerMinute });
+    onStop('health sweep', () => sweep.stop());
+  }
   return accountRoutes(accounts, telegram);
 }

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AccountState, type Account } from '#gen/telegate/account_auth/v1/account_pb.ts';
@@ -21,6 +22,7 @@ import { startControl, type TestControl } from '../../../tests/support/local-tel
 import { startTestTelegram, type TestTelegram } from '../../../tests/support/local-telegram.ts';
 import { withoutRegistry } from '../login/egress.ts';
 import { startSettling } from './settle.ts';
+import { startHealthSweep } from './sweep.ts';
 import {
   accountCalls,
   callOf,
@@ -249,6 +251,70 @@ describe('checking', () => {
     expect((await sessionOf(ctx, sessionId)).state).toBe(SessionState.FREE);
     await calls.update(ctx, { accountId: account.accountId, allowDirect: true }, ['allow_direct']);
     await strict.check(ctx, account.accountId);
+  });
+});
+
+describe('the health sweep', () => {
+  async function swept(count: number): Promise<Account[]> {
+    await sql`update accounts set session_id = null`.execute(accounts.database.kysely);
+    const ctx = newCaller();
+    const made: Account[] = [];
+    for (let index = 0; index < count; index += 1) made.push((await loggedIn(ctx)).account);
+    return made;
+  }
+  const checkedAt = async () => {
+    const { rows } = await sql<{ at: Date }>`
+      select check_time as at from accounts where session_id is not null and check_time is not null
+      order by check_time`.execute(accounts.database.kysely);
+    return rows.map(({ at }) => at.getTime());
+  };
+
+  test('checks each account once, by two replicas, at the rate of one', async () => {
+    await swept(12);
+    const perMinute = 600;
+    const replicas = [reach(), reach()].map((reached) => startHealthSweep(accounts, reached, { perMinute }));
+    await vi.waitFor(async () => expect(await checkedAt()).toHaveLength(12), { timeout: 20_000 });
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    const times = await checkedAt();
+    expect(times.at(-1)! - times[0]!).toBeGreaterThan(11 * 100 * 0.8);
+    const calls = server.telegram.connections.size;
+    expect(calls).toBe(0);
+  }, 40_000);
+
+  test('leaves alone what is paused, in use, waited for, dead or checked lately', async () => {
+    const [busy, paused, dead, lately, fine] = await swept(5);
+    const change = (account: Account | undefined, columns: string) =>
+      sql`update accounts set ${sql.raw(columns)} where account_id = ${account!.accountId}::uuid`.execute(
+        accounts.database.kysely,
+      );
+    await change(paused, 'paused = true');
+    await change(dead, "state = 'banned'");
+    await change(lately, 'check_time = clock_timestamp()');
+    const { rows } = await sql<{ tenant_id: string; session_id: bigint }>`
+      select tenant_id, session_id from accounts where account_id = ${busy!.accountId}::uuid`.execute(
+      accounts.database.kysely,
+    );
+    const { tenant_id: tenantId, session_id: sessionId } = rows[0]!;
+    const client = accounts.mesh.client(tenantId);
+    const { lease } = await client.acquireLease({ selector: { sessionId } });
+    const waiting = client.acquireLease({ selector: { sessionId }, wait: durationFromMs(30_000) });
+    const sweep = startHealthSweep(accounts, telegram, { perMinute: 6_000 });
+    const started = async () => {
+      const { rows: seen } = await sql<{ account_id: string }>`
+        select account_id from accounts where check_start_time is not null and session_id is not null`.execute(
+        accounts.database.kysely,
+      );
+      return seen.map(({ account_id }) => account_id).toSorted();
+    };
+    await vi.waitFor(async () =>
+      expect(await started()).toEqual([busy!.accountId, fine!.accountId].toSorted()),
+    );
+    await vi.waitFor(async () => expect(await checkedAt()).toHaveLength(2));
+    const { leaseId, fencingToken } = lease!;
+    await client.releaseLease({ lease: { leaseId, fencingToken } });
+    expect((await waiting).lease!.sessionId).toBe(sessionId);
+    await sweep.stop();
+    expect(await started()).toEqual([busy!.accountId, fine!.accountId].toSorted());
   });
 });
 
