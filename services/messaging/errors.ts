@@ -28,3 +28,40 @@ export class SessionLeased extends DomainError {
     ];
   }
 }
+
+/** The session belongs to another Telegram than the one that this process is connected to. */
+export class ForeignEnvironment extends DomainError {
+  override readonly code = status.FAILED_PRECONDITION;
+  override readonly reason = ErrorReason.SESSION_UNUSABLE;
+
+  constructor(sessionId: bigint, environment: string, own: string) {
+    super(
+      `The session ${sessionId} belongs to the Telegram ${environment}; this mesh is connected to ${own}.`,
+      {
+        session_id: String(sessionId),
+        state: 'foreign_environment',
+        environment,
+      },
+    );
+    this.preconditions = [
+      {
+        type: 'SESSION_STATE',
+        subject: `sessions/${sessionId}`,
+        description: `belongs to the Telegram ${environment}`,
+      },
+    ];
+  }
+}
+
+/** The lease is somebody else's. */
+export class LeaseOfAnother extends DomainError {
+  override readonly code = status.ABORTED;
+  override readonly reason = ErrorReason.LEASE_LOST;
+
+  constructor(sessionId: bigint, leaseId: string) {
+    super('The lease was not acquired by this caller. Act with a lease of your own.', {
+      lease_id: leaseId,
+      session_id: String(sessionId),
+    });
+  }
+}

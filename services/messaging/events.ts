@@ -7,7 +7,15 @@ import { appendEvents, type NewEvent } from '#lib/events/outbox.ts';
 
 type MessagingEvent = Extract<
   NonNullable<MessageInitShape<typeof EventSchema>['payload']>,
-  { case: 'sessionDegraded' | 'breakerOpened' | 'breakerClosed' | 'messageSent' | 'messageReceived' }
+  {
+    case:
+      | 'sessionDegraded'
+      | 'sessionLimited'
+      | 'breakerOpened'
+      | 'breakerClosed'
+      | 'messageSent'
+      | 'messageReceived';
+  }
 >;
 
 /** An event and what it is about. */
@@ -21,6 +29,7 @@ export interface ToldEvent {
 const PAYLOAD_VERSION = 1;
 const NAMES = {
   sessionDegraded: 'session_degraded',
+  sessionLimited: 'session_limited',
   breakerOpened: 'breaker_opened',
   breakerClosed: 'breaker_closed',
   messageSent: 'message_sent',

@@ -1,4 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { hostname } from 'node:os';
+import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
+import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
 import { openAuthenticator } from '#lib/auth/open.ts';
 import { openBus } from '#lib/events/bus.ts';
 import { startRelay } from '#lib/events/relay.ts';
@@ -7,18 +10,30 @@ import { openDatabase } from '#lib/postgres/database.ts';
 import { waitForMigrations } from '#lib/postgres/migrate.ts';
 import { serve } from '#lib/rpc/server.ts';
 import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
+import type { TelegramEnvironment } from '#lib/telegram/environment.ts';
+import { findTelegram } from '#lib/telegram/find-environment.ts';
 import { startAdminServer, type Readiness } from '#lib/telemetry/admin.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { fields } from './config.ts';
-import { openConnections } from './connections/open.ts';
+import { PROCESS_PREFIX } from './connections/elsewhere.ts';
+import { forwarding } from './connections/forward.ts';
+import { Heartbeat } from './connections/heartbeat.ts';
+import { openConnections, type ConnectionSettings } from './connections/open.ts';
+import { connectionRoutes } from './connections/routes.ts';
+import { forgetTheDead } from './connections/store.ts';
 import { keepHouse } from './housekeeping.ts';
 import type { Messaging } from './messaging.ts';
-import { messagingRoutes } from './routes.ts';
+import { messagingRoutes, type MessagingHandlers } from './routes.ts';
 import type { MessagingTables } from './tables.ts';
 
 const SCHEMA = 'messaging';
+type Config = Scope<typeof fields>['config'];
+
 const MIGRATIONS = new URL('./migrations', import.meta.url).pathname;
+
+/** Where another machine would reach itself. */
+const EVERY_INTERFACE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 await runProcess({
   name: 'messaging',
@@ -79,8 +94,25 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   });
   onStop('relay', () => relay.stop());
 
-  const processId = `messaging:${randomUUIDv7()}`;
-  const connections = openConnections();
+  const processId = `${PROCESS_PREFIX}${randomUUIDv7()}`;
+  const heartbeat = new Heartbeat({ processId, database, clock, log });
+  onStop('heartbeat', () => heartbeat.stop());
+  const tls = await readMeshTls(config);
+  const { connections, peers } = openConnections({
+    processId,
+    database,
+    telegram: await whichTelegram(scope),
+    version: packageJson.version,
+    clock,
+    random: Math.random,
+    log,
+    settings: settingsOf(config),
+    tokenFor: createMeshTokenSource(meshKeys(config.meshKey), scope.name, clock),
+    tls,
+    tagKey: config.meshKey[0]!,
+    wakeRelay: () => relay.wake(),
+    onStop,
+  });
   const messaging: Messaging = {
     database,
     connections,
@@ -90,16 +122,16 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     log,
     wakeRelay: () => relay.wake(),
   };
-  onStop('housekeeping', keepHouse(messaging));
+  onStop('housekeeping', keepHouse(messaging, [(rows) => forgetTheDead(database, rows)]));
 
   const server = await serve({
     host: config.listenHost,
     port: config.grpcPort,
-    implementations: [messagingRoutes({})],
+    implementations: [messagingRoutes(forwarding(handlersOf(messaging), { processId, peers, clock }))],
     authenticate: await openAuthenticator({
       service: scope.name,
       config,
-      source: { address: config.accountAuthAddress, tls: await readMeshTls(config) },
+      source: { address: config.accountAuthAddress, tls },
       bus,
       clock,
       log,
@@ -111,6 +143,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     clock,
   });
   onStop('gRPC server', () => server.drain(config.shutdownGrace), config.shutdownGrace + 5_000);
+  await heartbeat.start(addressOf(config, server.port));
   readiness = () => ({ ok: true });
   server.setServing(true);
   onStop('readiness', () => {
@@ -120,4 +153,47 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     { kind: 'serving', grpc_port: server.port, admin_port: admin.port },
     `messages are served on ${config.listenHost}:${server.port}`,
   );
+}
+
+/** Each capability's, under one name each. */
+function handlersOf(messaging: Messaging): Partial<MessagingHandlers> {
+  return { ...connectionRoutes(messaging.connections) };
+}
+
+async function whichTelegram({
+  config,
+  clock,
+  log,
+  stopping,
+}: Scope<typeof fields>): Promise<TelegramEnvironment> {
+  const telegram = await findTelegram(config, {
+    apiKey: config.operatorKey,
+    clock,
+    log,
+    timeoutMs: config.startTimeout,
+    signal: stopping,
+  });
+  if (!telegram)
+    throw new Error(
+      'Which Telegram? Set TELEGRAM_API_ID and TELEGRAM_API_HASH, from https://my.telegram.org, or LOCAL_TELEGRAM_ADDRESS.',
+    );
+  return telegram;
+}
+
+function settingsOf(config: Config): ConnectionSettings {
+  return {
+    sessionPoolAddresses: config.sessionPoolAddress.split(',').map((address) => address.trim()),
+    proxyRegistryAddress: config.proxyRegistryAddress,
+    allowDirect: config.allowDirect,
+    idleLimitMs: config.idleLimit,
+    mostSessions: config.mostSessions,
+    shutdownGraceMs: config.shutdownGrace,
+    operatorTenant: config.operatorTenant ?? DEFAULT_OPERATOR_TENANT,
+  };
+}
+
+function addressOf({ advertisedAddress, listenHost }: Config, port: number): string {
+  if (advertisedAddress !== undefined) return advertisedAddress;
+  const host = EVERY_INTERFACE.has(listenHost) ? hostname() : listenHost;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -7,6 +7,8 @@ import type { Database } from '#lib/postgres/database.ts';
 export interface MessagingTables extends OutboxTables, InboxTables {
   processes: { process_id: string; address: string; expire_time: Date };
   keeps: { session_id: bigint; process_id: string; tenant_id: string; expire_time: Date };
+  held_sessions: { session_id: bigint; tenant_id: string; account_id: string; process_id: string };
+  session_users: { session_id: bigint; tenant_id: string; user_id: bigint };
   event_sequences: { entity_id: string; last_sequence: bigint };
   replays: {
     principal: string;

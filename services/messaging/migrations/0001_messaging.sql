@@ -17,6 +17,23 @@ create table keeps (
   primary key (session_id, process_id)
 ) with (fillfactor = 70);
 
+-- Which process holds which session: a hint where to send a call. Who may hold it, the pool says.
+create table held_sessions (
+  session_id bigint primary key,
+  tenant_id uuid not null,
+  -- Empty: not known.
+  account_id text not null,
+  process_id text not null
+) with (fillfactor = 70);
+create index held_sessions_by_account on held_sessions (tenant_id, account_id);
+
+-- The Telegram user of a session, once it is known: a key does not tell.
+create table session_users (
+  session_id bigint primary key,
+  tenant_id uuid not null,
+  user_id bigint not null
+);
+
 -- The last sequence of an entity's events.
 create table event_sequences (
   entity_id text primary key,

@@ -18,6 +18,7 @@ interface Claimed extends KeyOwner {
   account_id: string;
   labels: Record<string, string>;
   source: SessionOrigin;
+  subject: string | null;
 }
 
 /**
@@ -35,7 +36,7 @@ export async function readEgressMaterial(
   return transaction(pool.database, async (trx) => {
     const { rows } = await sql<Claimed>`
       select slots.session_id, slots.tenant_id, slots.lease_id, sessions.name, sessions.account_id,
-        sessions.labels, sessions.source
+        sessions.labels, sessions.source, slots.subject
       from slots join sessions using (session_id)
       where slots.session_id = any(${granted.map(({ sessionId }) => sessionId)}::bigint[])
         and slots.lease_id = any(${granted.map(({ lease }) => lease.leaseId)}::uuid[])
@@ -66,6 +67,7 @@ export async function readEgressMaterial(
           accountId: row.account_id,
           labels: row.labels,
           source: SOURCES[row.source],
+          subject: row.subject ?? '',
         });
         return [row.lease_id, material];
       }),

@@ -12,6 +12,8 @@ export interface HeldMaterial {
   /** The Telegram to dial, and no other. */
   readonly environment: string;
   readonly source: SessionSource;
+  /** Who acquired the lease. */
+  readonly subject: string;
   readonly dataCenter: number;
   readonly authKey: Buffer;
   readonly userId?: bigint;
@@ -19,7 +21,8 @@ export interface HeldMaterial {
 }
 
 export function readSession({ sessionId, environment, material }: Claimed): HeldMaterial {
-  const { tenantId, sessionName, accountId, labels, source, dataCenter, authKey, userId, apiId } = material!;
+  const { tenantId, sessionName, accountId, labels, source, subject } = material!;
+  const { dataCenter, authKey, userId, apiId } = material!;
   return {
     sessionId,
     tenantId,
@@ -28,6 +31,7 @@ export function readSession({ sessionId, environment, material }: Claimed): Held
     labels,
     environment,
     source,
+    subject,
     dataCenter,
     authKey: Buffer.from(authKey),
     ...(userId === '' ? {} : { userId: BigInt(userId) }),

@@ -3064,7 +3064,9 @@ type EgressMaterial struct {
 	// The session's labels.
 	Labels map[string]string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// How it came into the pool.
-	Source        SessionSource `protobuf:"varint,9,opt,name=source,proto3,enum=telegate.session_pool.v1.SessionSource" json:"source,omitempty"`
+	Source SessionSource `protobuf:"varint,9,opt,name=source,proto3,enum=telegate.session_pool.v1.SessionSource" json:"source,omitempty"`
+	// Who acquired the lease, as the principal's subject: only for that caller may the claimant act under it.
+	Subject       string `protobuf:"bytes,10,opt,name=subject,proto3" json:"subject,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3160,6 +3162,13 @@ func (x *EgressMaterial) GetSource() SessionSource {
 		return x.Source
 	}
 	return SessionSource_SESSION_SOURCE_UNSPECIFIED
+}
+
+func (x *EgressMaterial) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
 }
 
 // Why a claim was refused.
@@ -3504,7 +3513,7 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"session_id\x18\x02 \x01(\x03R\tsessionId\x12+\n" +
 	"\x03ttl\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12 \n" +
 	"\venvironment\x18\x04 \x01(\tR\venvironment\x12D\n" +
-	"\bmaterial\x18\x05 \x01(\v2(.telegate.session_pool.v1.EgressMaterialR\bmaterial\"\xa5\x03\n" +
+	"\bmaterial\x18\x05 \x01(\v2(.telegate.session_pool.v1.EgressMaterialR\bmaterial\"\xbf\x03\n" +
 	"\x0eEgressMaterial\x12\x1f\n" +
 	"\vdata_center\x18\x01 \x01(\x05R\n" +
 	"dataCenter\x12\x19\n" +
@@ -3516,7 +3525,9 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"\n" +
 	"account_id\x18\a \x01(\tR\taccountId\x12L\n" +
 	"\x06labels\x18\b \x03(\v24.telegate.session_pool.v1.EgressMaterial.LabelsEntryR\x06labels\x12?\n" +
-	"\x06source\x18\t \x01(\x0e2'.telegate.session_pool.v1.SessionSourceR\x06source\x1a9\n" +
+	"\x06source\x18\t \x01(\x0e2'.telegate.session_pool.v1.SessionSourceR\x06source\x12\x18\n" +
+	"\asubject\x18\n" +
+	" \x01(\tR\asubject\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"T\n" +

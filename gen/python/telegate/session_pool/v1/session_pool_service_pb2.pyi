@@ -443,7 +443,7 @@ class EgressClaim(_message.Message):
     def __init__(self, lease_id: _Optional[str] = ..., session_id: _Optional[int] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., environment: _Optional[str] = ..., material: _Optional[_Union[EgressMaterial, _Mapping]] = ...) -> None: ...
 
 class EgressMaterial(_message.Message):
-    __slots__ = ("data_center", "auth_key", "user_id", "api_id", "tenant_id", "session_name", "account_id", "labels", "source")
+    __slots__ = ("data_center", "auth_key", "user_id", "api_id", "tenant_id", "session_name", "account_id", "labels", "source", "subject")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -460,6 +460,7 @@ class EgressMaterial(_message.Message):
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
     data_center: int
     auth_key: bytes
     user_id: str
@@ -469,7 +470,8 @@ class EgressMaterial(_message.Message):
     account_id: str
     labels: _containers.ScalarMap[str, str]
     source: _session_pb2.SessionSource
-    def __init__(self, data_center: _Optional[int] = ..., auth_key: _Optional[bytes] = ..., user_id: _Optional[str] = ..., api_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., session_name: _Optional[str] = ..., account_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., source: _Optional[_Union[_session_pb2.SessionSource, str]] = ...) -> None: ...
+    subject: str
+    def __init__(self, data_center: _Optional[int] = ..., auth_key: _Optional[bytes] = ..., user_id: _Optional[str] = ..., api_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., session_name: _Optional[str] = ..., account_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., source: _Optional[_Union[_session_pb2.SessionSource, str]] = ..., subject: _Optional[str] = ...) -> None: ...
 
 class EgressRefusal(_message.Message):
     __slots__ = ("lease_id", "error")
