@@ -13,7 +13,7 @@ const CHECKED_AGAIN_AFTER = '1 hour';
 /** Checks of this process that are under way: one whose proxy is silent holds up no other. */
 const AT_ONCE = 8;
 const CHECK_LIMIT_MS = 20_000;
-const LONGEST_PAUSE_MS = 60_000;
+const LONGEST_PAUSE_MS = 10_000;
 const AFTER_FAILURE_MS = 5_000;
 
 const metrics = instruments((meter) => ({
