@@ -127,6 +127,13 @@ describe('creating', () => {
     );
   });
 
+  test('passes over what it does not read, whatever that is', async () => {
+    const ctx = newCaller();
+    const loginTime = { seconds: 2n ** 63n - 1n, nanos: -5 };
+    const { accountId } = await calls.create(ctx, { phone: newPhone(), loginTime }, 'one');
+    expect((await calls.list(ctx)).accounts).toMatchObject([{ accountId }]);
+  });
+
   test.each<[string, Record<string, unknown>, string]>([
     ['no name', { name: '' }, 'account.name'],
     ['a name of blanks', { name: '  ' }, 'account.name'],

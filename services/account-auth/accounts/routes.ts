@@ -3,6 +3,7 @@ import {
   DeleteAccountRequestSchema,
   type AccountAuthService,
 } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
+import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { pageToken } from '#lib/requests/page-token.ts';
 import { replayKey } from '#lib/requests/replay.ts';
@@ -42,7 +43,12 @@ export function accountRoutes(accounts: Accounts, telegram: AccountsOnTelegram |
       const wish = readNewAccount(violations, request.account, { tenantId, environment });
       const requestId = validate.requestId(violations, 'request_id', request.requestId);
       validate.throwIfAny(violations);
-      const replay = replayKey(principal, 'CreateAccount', requestId, CreateAccountRequestSchema, request);
+      // Of what is read alone: the rest was not looked at, and may be anything.
+      const { name, phone, status, labels, allowDirect } = request.account!;
+      const read = create(CreateAccountRequestSchema, {
+        account: { name, phone, status, labels, allowDirect, environment: request.account!.environment },
+      });
+      const replay = replayKey(principal, 'CreateAccount', requestId, CreateAccountRequestSchema, read);
       const response = await createAccount(accounts, wish, replay);
       if (wish.allowDirect) accounts.wakeSettling();
       return response;
