@@ -90,7 +90,8 @@ const (
 	AccountState_ACCOUNT_STATE_AUTHORISED AccountState = 2
 	// It is logged out, or Telegram no longer accepts its key.
 	AccountState_ACCOUNT_STATE_NEEDS_LOGIN AccountState = 3
-	// Telegram lets it reach out to nobody new; reading works.
+	// Telegram lets it reach out to nobody new; reading works. Telegram tells no end of it: after a day it is taken to
+	// be over, until Telegram says it again.
 	AccountState_ACCOUNT_STATE_LIMITED AccountState = 4
 	// Telegram froze it: an operator must look at it.
 	AccountState_ACCOUNT_STATE_FROZEN AccountState = 5

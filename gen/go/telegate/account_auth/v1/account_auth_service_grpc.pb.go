@@ -78,7 +78,7 @@ type AccountAuthServiceClient interface {
 	CancelLogin(ctx context.Context, in *CancelLoginRequest, opts ...grpc.CallOption) (*CancelLoginResponse, error)
 	// Returns a login. Scope `account:read`. Ended ones can be read for 24 hours. Errors: NOT_FOUND.
 	GetLogin(ctx context.Context, in *GetLoginRequest, opts ...grpc.CallOption) (*GetLoginResponse, error)
-	// Records an account without logging it in. Scope `account:write`. Errors: ALREADY_EXISTS (the phone is
+	// Records an account without logging it in; name and phone are needed. Scope `account:write`. Errors: ALREADY_EXISTS (the phone is
 	// there), REQUEST_ID_REUSED.
 	CreateAccount(ctx context.Context, in *CreateAccountRequest, opts ...grpc.CallOption) (*CreateAccountResponse, error)
 	// Returns an account. Scope `account:read`. Errors: NOT_FOUND.
@@ -86,17 +86,21 @@ type AccountAuthServiceClient interface {
 	// Lists accounts by rising time of creation. Scope `account:read`.
 	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
 	// Changes the fields named by the mask, all or none. Scope `account:write`. Errors: NOT_FOUND,
-	// ETAG_MISMATCH, ALREADY_EXISTS (the phone is there).
+	// ETAG_MISMATCH, ALREADY_EXISTS (the phone is there). Labels and status are changed on the session too, which must
+	// be reachable for that.
 	UpdateAccount(ctx context.Context, in *UpdateAccountRequest, opts ...grpc.CallOption) (*UpdateAccountResponse, error)
 	// Deletes an account; its session leaves the pool and its key is destroyed, without logging out at Telegram.
-	// Scope `account:write`. Idempotent by `request_id`. Errors: NOT_FOUND, SESSION_LEASED (unless `force`).
+	// Scope `account:write`. Idempotent by `request_id`. Errors: NOT_FOUND, SESSION_LEASED, EGRESS_CLAIMED (its socket is
+	// still closing) and SESSION_UNUSABLE (quarantined), all unless `force`.
 	DeleteAccount(ctx context.Context, in *DeleteAccountRequest, opts ...grpc.CallOption) (*DeleteAccountResponse, error)
 	// Logs an account out at Telegram, under a lease of its own, and removes the session. Scope
-	// `account:write`. Idempotent: an account that is logged out already answers OK. Errors: NOT_FOUND,
-	// SESSION_LEASED (unless `force`).
+	// `account:write`. Idempotent: an account that is logged out already answers OK. When Telegram's answer does not
+	// come, the call fails and the log-out is carried through all the same. Errors: NOT_FOUND, SESSION_LEASED (unless
+	// `force`), SESSION_UNUSABLE (taken out of the pool by hand, or quarantined), ACCOUNT_BANNED (frozen).
 	LogOutAccount(ctx context.Context, in *LogOutAccountRequest, opts ...grpc.CallOption) (*LogOutAccountResponse, error)
 	// Asks Telegram by a harmless call, under a lease of its own, whether an account works, and corrects its
-	// state. Scope `account:read`. Errors: NOT_FOUND, SESSION_LEASED, NEEDS_LOGIN, ACCOUNT_BANNED.
+	// phone, username, user id and state. Scope `account:read`. Paused accounts too. Errors: NOT_FOUND, SESSION_LEASED,
+	// NO_FREE_SESSION (it waits, or its socket is still closing), SESSION_UNUSABLE, NEEDS_LOGIN, ACCOUNT_BANNED.
 	CheckAccount(ctx context.Context, in *CheckAccountRequest, opts ...grpc.CallOption) (*CheckAccountResponse, error)
 }
 
@@ -297,7 +301,7 @@ type AccountAuthServiceServer interface {
 	CancelLogin(context.Context, *CancelLoginRequest) (*CancelLoginResponse, error)
 	// Returns a login. Scope `account:read`. Ended ones can be read for 24 hours. Errors: NOT_FOUND.
 	GetLogin(context.Context, *GetLoginRequest) (*GetLoginResponse, error)
-	// Records an account without logging it in. Scope `account:write`. Errors: ALREADY_EXISTS (the phone is
+	// Records an account without logging it in; name and phone are needed. Scope `account:write`. Errors: ALREADY_EXISTS (the phone is
 	// there), REQUEST_ID_REUSED.
 	CreateAccount(context.Context, *CreateAccountRequest) (*CreateAccountResponse, error)
 	// Returns an account. Scope `account:read`. Errors: NOT_FOUND.
@@ -305,17 +309,21 @@ type AccountAuthServiceServer interface {
 	// Lists accounts by rising time of creation. Scope `account:read`.
 	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)
 	// Changes the fields named by the mask, all or none. Scope `account:write`. Errors: NOT_FOUND,
-	// ETAG_MISMATCH, ALREADY_EXISTS (the phone is there).
+	// ETAG_MISMATCH, ALREADY_EXISTS (the phone is there). Labels and status are changed on the session too, which must
+	// be reachable for that.
 	UpdateAccount(context.Context, *UpdateAccountRequest) (*UpdateAccountResponse, error)
 	// Deletes an account; its session leaves the pool and its key is destroyed, without logging out at Telegram.
-	// Scope `account:write`. Idempotent by `request_id`. Errors: NOT_FOUND, SESSION_LEASED (unless `force`).
+	// Scope `account:write`. Idempotent by `request_id`. Errors: NOT_FOUND, SESSION_LEASED, EGRESS_CLAIMED (its socket is
+	// still closing) and SESSION_UNUSABLE (quarantined), all unless `force`.
 	DeleteAccount(context.Context, *DeleteAccountRequest) (*DeleteAccountResponse, error)
 	// Logs an account out at Telegram, under a lease of its own, and removes the session. Scope
-	// `account:write`. Idempotent: an account that is logged out already answers OK. Errors: NOT_FOUND,
-	// SESSION_LEASED (unless `force`).
+	// `account:write`. Idempotent: an account that is logged out already answers OK. When Telegram's answer does not
+	// come, the call fails and the log-out is carried through all the same. Errors: NOT_FOUND, SESSION_LEASED (unless
+	// `force`), SESSION_UNUSABLE (taken out of the pool by hand, or quarantined), ACCOUNT_BANNED (frozen).
 	LogOutAccount(context.Context, *LogOutAccountRequest) (*LogOutAccountResponse, error)
 	// Asks Telegram by a harmless call, under a lease of its own, whether an account works, and corrects its
-	// state. Scope `account:read`. Errors: NOT_FOUND, SESSION_LEASED, NEEDS_LOGIN, ACCOUNT_BANNED.
+	// phone, username, user id and state. Scope `account:read`. Paused accounts too. Errors: NOT_FOUND, SESSION_LEASED,
+	// NO_FREE_SESSION (it waits, or its socket is still closing), SESSION_UNUSABLE, NEEDS_LOGIN, ACCOUNT_BANNED.
 	CheckAccount(context.Context, *CheckAccountRequest) (*CheckAccountResponse, error)
 	mustEmbedUnimplementedAccountAuthServiceServer()
 }

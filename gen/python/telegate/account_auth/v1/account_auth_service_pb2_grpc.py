@@ -187,7 +187,7 @@ class AccountAuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateAccount(self, request, context):
-        """Records an account without logging it in. Scope `account:write`. Errors: ALREADY_EXISTS (the phone is
+        """Records an account without logging it in; name and phone are needed. Scope `account:write`. Errors: ALREADY_EXISTS (the phone is
         there), REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -210,7 +210,8 @@ class AccountAuthServiceServicer:
 
     def UpdateAccount(self, request, context):
         """Changes the fields named by the mask, all or none. Scope `account:write`. Errors: NOT_FOUND,
-        ETAG_MISMATCH, ALREADY_EXISTS (the phone is there).
+        ETAG_MISMATCH, ALREADY_EXISTS (the phone is there). Labels and status are changed on the session too, which must
+        be reachable for that.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -218,7 +219,8 @@ class AccountAuthServiceServicer:
 
     def DeleteAccount(self, request, context):
         """Deletes an account; its session leaves the pool and its key is destroyed, without logging out at Telegram.
-        Scope `account:write`. Idempotent by `request_id`. Errors: NOT_FOUND, SESSION_LEASED (unless `force`).
+        Scope `account:write`. Idempotent by `request_id`. Errors: NOT_FOUND, SESSION_LEASED, EGRESS_CLAIMED (its socket is
+        still closing) and SESSION_UNUSABLE (quarantined), all unless `force`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -226,8 +228,9 @@ class AccountAuthServiceServicer:
 
     def LogOutAccount(self, request, context):
         """Logs an account out at Telegram, under a lease of its own, and removes the session. Scope
-        `account:write`. Idempotent: an account that is logged out already answers OK. Errors: NOT_FOUND,
-        SESSION_LEASED (unless `force`).
+        `account:write`. Idempotent: an account that is logged out already answers OK. When Telegram's answer does not
+        come, the call fails and the log-out is carried through all the same. Errors: NOT_FOUND, SESSION_LEASED (unless
+        `force`), SESSION_UNUSABLE (taken out of the pool by hand, or quarantined), ACCOUNT_BANNED (frozen).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -235,7 +238,8 @@ class AccountAuthServiceServicer:
 
     def CheckAccount(self, request, context):
         """Asks Telegram by a harmless call, under a lease of its own, whether an account works, and corrects its
-        state. Scope `account:read`. Errors: NOT_FOUND, SESSION_LEASED, NEEDS_LOGIN, ACCOUNT_BANNED.
+        phone, username, user id and state. Scope `account:read`. Paused accounts too. Errors: NOT_FOUND, SESSION_LEASED,
+        NO_FREE_SESSION (it waits, or its socket is still closing), SESSION_UNUSABLE, NEEDS_LOGIN, ACCOUNT_BANNED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

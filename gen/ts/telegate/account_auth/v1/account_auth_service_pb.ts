@@ -925,7 +925,7 @@ export const AccountAuthService: GenService<{
     output: typeof GetLoginResponseSchema;
   },
   /**
-   * Records an account without logging it in. Scope `account:write`. Errors: ALREADY_EXISTS (the phone is
+   * Records an account without logging it in; name and phone are needed. Scope `account:write`. Errors: ALREADY_EXISTS (the phone is
    * there), REQUEST_ID_REUSED.
    *
    * @generated from rpc telegate.account_auth.v1.AccountAuthService.CreateAccount
@@ -957,7 +957,8 @@ export const AccountAuthService: GenService<{
   },
   /**
    * Changes the fields named by the mask, all or none. Scope `account:write`. Errors: NOT_FOUND,
-   * ETAG_MISMATCH, ALREADY_EXISTS (the phone is there).
+   * ETAG_MISMATCH, ALREADY_EXISTS (the phone is there). Labels and status are changed on the session too, which must
+   * be reachable for that.
    *
    * @generated from rpc telegate.account_auth.v1.AccountAuthService.UpdateAccount
    */
@@ -968,7 +969,8 @@ export const AccountAuthService: GenService<{
   },
   /**
    * Deletes an account; its session leaves the pool and its key is destroyed, without logging out at Telegram.
-   * Scope `account:write`. Idempotent by `request_id`. Errors: NOT_FOUND, SESSION_LEASED (unless `force`).
+   * Scope `account:write`. Idempotent by `request_id`. Errors: NOT_FOUND, SESSION_LEASED, EGRESS_CLAIMED (its socket is
+   * still closing) and SESSION_UNUSABLE (quarantined), all unless `force`.
    *
    * @generated from rpc telegate.account_auth.v1.AccountAuthService.DeleteAccount
    */
@@ -979,8 +981,9 @@ export const AccountAuthService: GenService<{
   },
   /**
    * Logs an account out at Telegram, under a lease of its own, and removes the session. Scope
-   * `account:write`. Idempotent: an account that is logged out already answers OK. Errors: NOT_FOUND,
-   * SESSION_LEASED (unless `force`).
+   * `account:write`. Idempotent: an account that is logged out already answers OK. When Telegram's answer does not
+   * come, the call fails and the log-out is carried through all the same. Errors: NOT_FOUND, SESSION_LEASED (unless
+   * `force`), SESSION_UNUSABLE (taken out of the pool by hand, or quarantined), ACCOUNT_BANNED (frozen).
    *
    * @generated from rpc telegate.account_auth.v1.AccountAuthService.LogOutAccount
    */
@@ -991,7 +994,8 @@ export const AccountAuthService: GenService<{
   },
   /**
    * Asks Telegram by a harmless call, under a lease of its own, whether an account works, and corrects its
-   * state. Scope `account:read`. Errors: NOT_FOUND, SESSION_LEASED, NEEDS_LOGIN, ACCOUNT_BANNED.
+   * phone, username, user id and state. Scope `account:read`. Paused accounts too. Errors: NOT_FOUND, SESSION_LEASED,
+   * NO_FREE_SESSION (it waits, or its socket is still closing), SESSION_UNUSABLE, NEEDS_LOGIN, ACCOUNT_BANNED.
    *
    * @generated from rpc telegate.account_auth.v1.AccountAuthService.CheckAccount
    */

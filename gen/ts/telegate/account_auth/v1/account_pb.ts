@@ -332,7 +332,8 @@ export const AccountState = {
   NEEDS_LOGIN: 3,
 
   /**
-   * Telegram lets it reach out to nobody new; reading works.
+   * Telegram lets it reach out to nobody new; reading works. Telegram tells no end of it: after a day it is taken to
+   * be over, until Telegram says it again.
    *
    * @generated from enum value: ACCOUNT_STATE_LIMITED = 4;
    */
