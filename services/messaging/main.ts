@@ -15,6 +15,7 @@ import { findTelegram } from '#lib/telegram/find-environment.ts';
 import { startAdminServer, type Readiness } from '#lib/telemetry/admin.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { openChats } from './chats.ts';
 import { fields } from './config.ts';
 import { PROCESS_PREFIX } from './connections/elsewhere.ts';
 import { forwarding } from './connections/forward.ts';
@@ -122,12 +123,20 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     log,
     wakeRelay: () => relay.wake(),
   };
-  onStop('housekeeping', keepHouse(messaging, [(rows) => forgetTheDead(database, rows)]));
+  const chats = openChats(messaging);
+  onStop(
+    'housekeeping',
+    keepHouse(messaging, [(rows) => forgetTheDead(database, rows), ...chats.housekeeping]),
+  );
 
   const server = await serve({
     host: config.listenHost,
     port: config.grpcPort,
-    implementations: [messagingRoutes(forwarding(handlersOf(messaging), { processId, peers, clock }))],
+    implementations: [
+      messagingRoutes(
+        forwarding({ ...handlersOf(messaging), ...chats.handlers }, { processId, peers, clock }),
+      ),
+    ],
     authenticate: await openAuthenticator({
       service: scope.name,
       config,
