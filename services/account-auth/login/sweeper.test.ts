@@ -123,17 +123,60 @@ test('a claim is one step’s until it is let go, or its time is over', async ()
   expect(await withLogin(here.logins, name, limits(), async () => 'done')).toBe('done');
 });
 
-test('a step whose claim is lost writes nothing more, and its socket is closed at once', async () => {
-  const { name } = await started();
-  const quick = mesh.replica({ settings: { claimTtlMs: 1_000 } });
-  const work = withLogin(quick.logins, name, limits(), async (held) => {
-    await held.call(new Api.help.GetConfig());
-    expect(liveSockets()).toBe(1);
-    await change(name.loginId, sql`worker_id = '00000000-0000-7000-8000-0000000000bb'`);
-    await vi.waitFor(() => expect(held.lost.aborted).toBe(true), { timeout: 5_000 });
-    await vi.waitFor(() => expect(liveSockets()).toBe(0));
-    await held.change({ name: 'late' });
+test.each([
+  ['another works on it', sql`worker_id = '00000000-0000-7000-8000-0000000000bb'`],
+  ['its time is over', sql`worker_end_time = clock_timestamp()`],
+])(
+  'a step whose claim is lost (%s) writes nothing more, and its socket is closed at once',
+  async (_why, what) => {
+    const { name } = await started();
+    const quick = mesh.replica({ settings: { claimTtlMs: 1_000 } });
+    const work = withLogin(quick.logins, name, limits(), async (held) => {
+      await held.call(new Api.help.GetConfig());
+      expect(liveSockets()).toBe(1);
+      await change(name.loginId, what);
+      await expect(held.change({ name: 'late' })).rejects.toMatchObject({ name: 'LoginTakenOver' });
+      await vi.waitFor(() => expect(held.lost.aborted).toBe(true), { timeout: 5_000 });
+      await vi.waitFor(() => expect(liveSockets()).toBe(0));
+      await held.change({ name: 'late' });
+    });
+    await expect(work).rejects.toMatchObject({ name: 'LoginTakenOver' });
+    expect((await mesh.row(name.loginId)).name).toBe('');
+  },
+);
+
+test('the key is in use nowhere when the pool gets it, and when the login is let go', async () => {
+  const { phone, name } = await started();
+  const sockets: number[] = [];
+  const watched = mesh.replica({
+    adjust: (logins) => ({
+      ...logins,
+      database: {
+        ...logins.database,
+        kysely: logins.database.kysely.withPlugin({
+          transformQuery({ node }) {
+            sockets.push(liveSockets());
+            return node;
+          },
+          transformResult: ({ result }) => Promise.resolve(result),
+        }),
+      },
+      sessionPool: {
+        ...logins.sessionPool,
+        importSession: (...call) => {
+          expect(liveSockets()).toBe(0);
+          return logins.sessionPool.importSession(...call);
+        },
+      },
+    }),
   });
-  await expect(work).rejects.toMatchObject({ name: 'LoginTakenOver' });
-  expect((await mesh.row(name.loginId)).name).toBe('');
+  // Another step than the last has nobody but letGo to close its connection.
+  const { code } = mesh.telegram.telegram.logins.code(phone)!;
+  const wrong = code === '00000' ? '11111' : '00000';
+  await expect(submitCode(watched.logins, name, wrong, limits())).rejects.toMatchObject({
+    reason: ErrorReason.LOGIN_CODE_WRONG,
+  });
+  expect(Math.max(...sockets)).toBe(1);
+  expect(sockets.at(-1)).toBe(0);
+  expect(await submitCode(watched.logins, name, code, limits())).toMatchObject({ state: 'authorised' });
 });
