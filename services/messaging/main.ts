@@ -20,6 +20,7 @@ import { fields } from './config.ts';
 import { PROCESS_PREFIX } from './connections/elsewhere.ts';
 import { forwarding } from './connections/forward.ts';
 import { Heartbeat } from './connections/heartbeat.ts';
+import type { ListingParts } from './connections/listing.ts';
 import { openConnections, type ConnectionSettings } from './connections/open.ts';
 import { connectionRoutes } from './connections/routes.ts';
 import { forgetTheDead } from './connections/store.ts';
@@ -27,6 +28,7 @@ import { keepHouse } from './housekeeping.ts';
 import type { Messaging } from './messaging.ts';
 import { messagingRoutes, type MessagingHandlers } from './routes.ts';
 import type { MessagingTables } from './tables.ts';
+import { openWatching } from './watching/open.ts';
 
 const SCHEMA = 'messaging';
 type Config = Scope<typeof fields>['config'];
@@ -99,19 +101,31 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   const heartbeat = new Heartbeat({ processId, database, clock, log });
   onStop('heartbeat', () => heartbeat.stop());
   const tls = await readMeshTls(config);
-  const { connections, peers } = openConnections({
+  const telegram = await whichTelegram(scope);
+  const tokenFor = createMeshTokenSource(meshKeys(config.meshKey), scope.name, clock);
+  const wakeRelay = (): void => relay.wake();
+  const { watchLogEvents: mostEvents, watchLogKeep: keepMs } = config;
+  const watching = openWatching({
+    ...{ url, database, bus, processId, clock, log, tokenFor, tls, wakeRelay, onStop },
+    masterKeys: config.masterKey,
+    sessionPoolAddress: config.sessionPoolAddress.split(',')[0]!.trim(),
+    environment: telegram.id,
+    settings: { mostEvents, keepMs },
+  });
+  const { connections, peers, listing } = openConnections({
     processId,
     database,
-    telegram: await whichTelegram(scope),
+    telegram,
     version: packageJson.version,
     clock,
     random: Math.random,
     log,
     settings: settingsOf(config),
-    tokenFor: createMeshTokenSource(meshKeys(config.meshKey), scope.name, clock),
+    tokenFor,
     tls,
     tagKey: config.meshKey[0]!,
-    wakeRelay: () => relay.wake(),
+    updatesSource: watching.updatesSource,
+    wakeRelay,
     onStop,
   });
   const messaging: Messaging = {
@@ -121,12 +135,16 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     clock,
     random: Math.random,
     log,
-    wakeRelay: () => relay.wake(),
+    wakeRelay,
   };
   const chats = openChats(messaging);
   onStop(
     'housekeeping',
-    keepHouse(messaging, [(rows) => forgetTheDead(database, rows), ...chats.housekeeping]),
+    keepHouse(messaging, [
+      (rows) => forgetTheDead(database, rows),
+      watching.housekeeping,
+      ...chats.housekeeping,
+    ]),
   );
 
   const server = await serve({
@@ -134,7 +152,10 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     port: config.grpcPort,
     implementations: [
       messagingRoutes(
-        forwarding({ ...handlersOf(messaging), ...chats.handlers }, { processId, peers, clock }),
+        forwarding(
+          { ...handlersOf(messaging, listing), ...chats.handlers, ...watching.routes(connections) },
+          { processId, peers, clock },
+        ),
       ),
     ],
     authenticate: await openAuthenticator({
@@ -165,8 +186,8 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
 }
 
 /** Each capability's, under one name each. */
-function handlersOf(messaging: Messaging): Partial<MessagingHandlers> {
-  return { ...connectionRoutes(messaging.connections) };
+function handlersOf(messaging: Messaging, listing: ListingParts): Partial<MessagingHandlers> {
+  return { ...connectionRoutes(messaging.connections, listing) };
 }
 
 async function whichTelegram({

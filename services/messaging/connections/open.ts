@@ -17,6 +17,7 @@ import type { MessagingDatabase } from '../tables.ts';
 import { HeldConnections } from './connections.ts';
 import { fromRegistry, withoutRegistry, type WaysOut } from './egress.ts';
 import { Keeper } from './keeper.ts';
+import type { ListingParts } from './listing.ts';
 import type { UpdatesSource } from './live-session.ts';
 import { observeConnections } from './metrics.ts';
 import { saveNewHome } from './moved.ts';
@@ -59,6 +60,7 @@ export interface ConnectionSettings {
 export interface OpenedConnections {
   readonly connections: HeldConnections;
   readonly peers: Peers;
+  readonly listing: ListingParts;
 }
 
 const QUIET_MS = 900_000;
@@ -166,7 +168,7 @@ export function openConnections(options: ConnectionOptions): OpenedConnections {
     settings.shutdownGraceMs + STOP_MARGIN_MS,
   );
   onStop('connection metrics', observeConnections(connections, freshness));
-  return { connections, peers };
+  return { connections, peers, listing: { processId, database, clock, peers, connections, breakers } };
 }
 
 function openWaysOut(

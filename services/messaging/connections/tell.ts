@@ -48,7 +48,7 @@ export function createTeller(parts: TellParts): Teller {
       if (position === 'closed')
         return tell({ ...origin, payload: { case: 'breakerClosed', value: { breaker: name } } });
       if (position !== 'open') return;
-      const probeTime = timestampFromMs(clock.now() + (probeInMs ?? 0));
+      const probeTime = timestampFromMs(Math.ceil(clock.now() + (probeInMs ?? 0)));
       tell({ ...origin, payload: { case: 'breakerOpened', value: { breaker: name, probeTime } } });
     },
     degraded({ sessionId, tenantId }, reason) {

@@ -285,6 +285,25 @@ describe('under leases of its own', () => {
     });
   });
 
+  test('one that was queued for longer than its lease lives is renewed before it counts', async () => {
+    const clock = pausableClock();
+    const held = holding({ clock });
+    const { tenantId, client, sessionIds } = await tenantWithSessions(mesh, 1);
+    const { lease } = await client.acquireLease({});
+    const { owner, ends } = socketOwner();
+    const waiting = held.acquire(
+      { tenantId, sessionId: sessionIds[0]!, waitMs: 60_000, ttlMs: 5_000 },
+      owner,
+    );
+    await vi.waitFor(async () => expect((await client.getPoolStatus({})).status!.waiting).toBe(1));
+    clock.standStill(10_000);
+    const { leaseId, fencingToken } = lease!;
+    await client.releaseLease({ lease: { leaseId, fencingToken } });
+    const session = await waiting;
+    expect(session.guard.remainingMs()).toBeGreaterThan(3_000);
+    expect(ends).toEqual([]);
+  });
+
   test('300 at once, and all given back when the process stops', async () => {
     const held = holding();
     const { tenantId, client, sessionIds } = await tenantWithSessions(mesh, 300);

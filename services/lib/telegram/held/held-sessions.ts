@@ -214,12 +214,13 @@ export class HeldSessions {
       throw error;
     }
     entry.guard.claimed(claimed.sentAt, claimed.ttlMs);
-    entry.isClaimed = true;
     entry.nextClaim = claimed.sentAt + CLAIM_EVERY_MS;
     this.#renewals.plan();
-    // The grant may have come from a queue, and the claim slowly.
+    // The grant may have come from a queue, and the claim slowly. Only from here on is it overdue when it is late.
     if (entry.ttlMs !== undefined && entry.guard.remainingMs() === 0)
       await this.#renewals.renewLeases([entry]);
+    entry.isClaimed = true;
+    this.#renewals.plan();
     if (this.#stopping.signal.aborted) void this.#end(entry, 'stopping');
     try {
       entry.guard.check();
