@@ -46,20 +46,25 @@ export async function appendEvents(trx: QueryExecutorProvider, events: readonly 
   if (events.length === 0) return;
   for (const event of events) check(event);
   const traceparent = currentTraceparent();
+  // All payloads as one value, which travels as bytes; an array of them would travel as text, twice as long.
+  let end = 1;
+  const starts = events.map(({ payload }) => (end += payload.byteLength) - payload.byteLength);
   const column = <T>(value: (event: NewEvent) => T): T[] => events.map(value);
   await sql`
     insert into outbox (event_id, subject, entity_id, entity_sequence, tenant_id, payload, traceparent)
-    select event_id, subject, entity_id, entity_sequence, tenant_id, payload, traceparent
+    select event_id, subject, entity_id, entity_sequence, tenant_id,
+      substr(${Buffer.concat(column(({ payload }) => payload))}::bytea, start, size), traceparent
     from unnest(
       ${column((event) => event.eventId)}::uuid[],
       ${column((event) => event.subject)}::text[],
       ${column((event) => event.entityId)}::text[],
       ${column((event) => event.entitySequence.toString())}::bigint[],
       ${column((event) => event.tenantId)}::uuid[],
-      ${column((event) => event.payload)}::bytea[],
+      ${starts}::integer[],
+      ${column(({ payload }) => payload.byteLength)}::integer[],
       ${column((event) => event.traceparent ?? traceparent ?? null)}::text[]
     ) with ordinality
-      as event (event_id, subject, entity_id, entity_sequence, tenant_id, payload, traceparent, ordinality)
+      as event (event_id, subject, entity_id, entity_sequence, tenant_id, start, size, traceparent, ordinality)
     order by ordinality`.execute(trx);
 }
 

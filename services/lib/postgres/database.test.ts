@@ -65,6 +65,31 @@ test('bigints, times and JSON come back as what they are, for this pool alone', 
   expect(types.getTypeParser(types.builtins.INT8)('1')).toBe('1');
 });
 
+test.each(['UTC', 'Asia/Kolkata', 'America/St_Johns'])(
+  'a time is the same wherever the server is: %s',
+  async (zone) => {
+    const times = [
+      '2026-03-01T12:00:00.123Z',
+      '2026-03-01T12:00:00Z',
+      '1969-12-31T23:59:59.999Z',
+      '1850-01-01T00:00:00Z',
+      '9999-12-31T23:59:59.9Z',
+      '-000043-03-15T10:00:00Z',
+    ].map((text) => new Date(text));
+    const { rows } = await db.kysely.connection().execute(async (connection) => {
+      await sql`select set_config('timezone', ${zone}, false)`.execute(connection);
+      const { rows: read } = await sql<{ at: Date }>`
+      select to_timestamp(ms / 1000.0) as at from unnest(${times.map(Number)}::float8[]) with ordinality as t (ms, n)
+      order by n`.execute(connection);
+      await sql`reset timezone`.execute(connection);
+      return { rows: read };
+    });
+    expect(rows.map(({ at: read }) => read)).toEqual(times);
+    const { rows: endless } = await db.pool.query(`select 'infinity'::timestamptz as at`);
+    expect(endless).toEqual([{ at: Infinity }]);
+  },
+);
+
 test('a connection has the schema, the name and the limits it was asked for', async () => {
   const { rows } = await db.pool.query(
     `select current_schema() as schema, current_setting('application_name') as name,

@@ -96,11 +96,18 @@ function spanAttributes(raw: string, schema: string): Record<string, string | nu
 
 const INT8 = 20;
 const INT8_ARRAY = 1016;
+const TIMESTAMPTZ = 1184;
 
 type Nested = string | null | Nested[];
 
 function toBigints(value: Nested): unknown {
   return Array.isArray(value) ? value.map(toBigints) : value === null ? null : BigInt(value);
+}
+
+/** Node reads what PostgreSQL writes three times as fast as the driver does; but not what is infinite, or before Christ. */
+function toDate(raw: string, standard: (raw: string) => unknown): unknown {
+  const date = new Date(raw);
+  return Number.isNaN(date.getTime()) ? standard(raw) : date;
 }
 
 // Per pool, not pg.types.setTypeParser: that would change every user of pg in the process.
@@ -114,5 +121,6 @@ const getTypeParser = ((oid: number, format?: string) => {
   if (format !== undefined && format !== 'text') return standard;
   if (oid === INT8) return (raw: string) => BigInt(raw);
   if (oid === INT8_ARRAY) return (raw: string) => toBigints(standard(raw) as Nested);
+  if (oid === TIMESTAMPTZ) return (raw: string) => toDate(raw, standard);
   return standard;
 }) as unknown as typeof types.getTypeParser;

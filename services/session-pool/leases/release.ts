@@ -2,7 +2,7 @@ import { NotFound } from '#lib/rpc/errors.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
 import { LeaseLostError } from '../errors.ts';
 import type { Pool } from '../pool.ts';
-import { lockSlots, type Slot } from '../slots.ts';
+import { lockLeases, type LeaseOfSlot } from '../slots.ts';
 import { endLeases } from './end.ts';
 import { belongTogether, readLeaseId } from './model.ts';
 import type { HeldLease } from './renew.ts';
@@ -31,7 +31,7 @@ export async function releaseLeases(
 ): Promise<readonly ReleaseOutcome[]> {
   const sessionIds = leases.flatMap((lease) => sessionOf(lease) ?? []);
   const { outcomes, ended } = await transaction(pool.database, async (trx) => {
-    const slots = new Map((await lockSlots(trx, sessionIds)).map((slot) => [slot.session_id, slot]));
+    const slots = new Map((await lockLeases(trx, sessionIds)).map((slot) => [slot.session_id, slot]));
     const judged = leases.map((lease) => judge(lease, slots));
     const ending = leases.flatMap((lease, index) =>
       judged[index]!.kind === 'ended' ? [sessionOf(lease)!] : [],
@@ -53,7 +53,7 @@ function sessionOf(lease: Releasable): bigint | undefined {
 }
 
 /** With a lease's own token OK however late; with any other, refused. */
-function judge(lease: Releasable, slots: ReadonlyMap<bigint, Slot>): ReleaseOutcome {
+function judge(lease: Releasable, slots: ReadonlyMap<bigint, LeaseOfSlot>): ReleaseOutcome {
   if ('sessionId' in lease) return judgeFileLease(lease, slots.get(lease.sessionId));
   const { leaseId, fencingToken, tenantId } = lease;
   const parts = readLeaseId(leaseId);
@@ -70,7 +70,7 @@ function judge(lease: Releasable, slots: ReadonlyMap<bigint, Slot>): ReleaseOutc
 /** Never refused: who it was is all there is to prove, and what is somebody else's stays as it is. */
 function judgeFileLease(
   { tenantId, subject, leaseId }: OwnFileLease,
-  slot: Slot | undefined,
+  slot: LeaseOfSlot | undefined,
 ): ReleaseOutcome {
   const isOwn =
     slot?.tenant_id === tenantId &&
