@@ -12,6 +12,7 @@ export interface ServiceEntry {
 export const services: readonly ServiceEntry[] = [
   { name: 'session-pool', grpcPort: 50_051, adminPort: 9_051, main: 'services/session-pool/main.ts' },
   { name: 'account-auth', grpcPort: 50_052, adminPort: 9_052, main: 'services/account-auth/main.ts' },
+  { name: 'messaging', grpcPort: 50_053, adminPort: 9_053, main: 'services/messaging/main.ts' },
   { name: 'proxy-registry', grpcPort: 50_054, adminPort: 9_054, main: 'services/proxy-registry/main.ts' },
   { name: 'gateway', grpcPort: 8_080, adminPort: 9_080, main: 'services/gateway/main.ts' },
 ];

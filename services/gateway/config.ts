@@ -24,6 +24,11 @@ export const fields = {
     maxLength: 512,
   }),
   accountAuthAddress: shared.accountAuthAddress,
+  messagingAddress: text('MESSAGING_ADDRESS', {
+    doc: 'Where messaging serves gRPC: host:port, or a gRPC target such as dns:///messaging:50053.',
+    default: '127.0.0.1:50053',
+    maxLength: 512,
+  }),
   proxyRegistryAddress: text('PROXY_REGISTRY_ADDRESS', {
     doc: 'Where proxy-registry serves gRPC: host:port, or a gRPC target such as dns:///proxy-registry:50054.',
     default: '127.0.0.1:50054',

@@ -1,5 +1,6 @@
 import { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
 import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
+import { MessagingService } from '#gen/telegate/messaging/v1/messaging_service_pb.ts';
 import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import type { Client } from '#lib/rpc/client.ts';
@@ -13,6 +14,7 @@ export interface MeshClients {
   sessionPool: Client<typeof SessionPoolService>;
   identity: Client<typeof IdentityService>;
   accountAuth: Client<typeof AccountAuthService>;
+  messaging: Client<typeof MessagingService>;
   proxyRegistry: Client<typeof ProxyRegistryService>;
 }
 
@@ -38,6 +40,7 @@ export function gatewayRoutes(
         open: ['register', 'login', 'refreshTokens', 'getJwks'],
       }),
       bridge(AccountAuthService, mesh.accountAuth),
+      bridge(MessagingService, mesh.messaging, { longLived: ['watchMessages'] }),
       bridge(ProxyRegistryService, mesh.proxyRegistry, {
         hidden: ['resolveEgress', 'holdEgress', 'allowDirect'],
       }),

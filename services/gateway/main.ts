@@ -1,6 +1,7 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
 import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
+import { MessagingService } from '#gen/telegate/messaging/v1/messaging_service_pb.ts';
 import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
@@ -61,6 +62,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     sessionPool: open(SessionPoolService, config.sessionPoolAddress),
     identity: open(IdentityService, config.accountAuthAddress),
     accountAuth: open(AccountAuthService, config.accountAuthAddress),
+    messaging: open(MessagingService, config.messagingAddress),
     proxyRegistry: open(ProxyRegistryService, config.proxyRegistryAddress),
   };
 

@@ -65,3 +65,16 @@ export class LeaseOfAnother extends DomainError {
     });
   }
 }
+
+/** The deployment names no Telegram to connect to. */
+export class TelegramNotNamed extends DomainError {
+  override readonly code = status.FAILED_PRECONDITION;
+  override readonly reason = ErrorReason.TELEGRAM_REFUSED;
+
+  constructor() {
+    super(
+      'This deployment names no Telegram. The operator must set TELEGRAM_API_ID and TELEGRAM_API_HASH, or LOCAL_TELEGRAM_ADDRESS.',
+      { telegram_error: '' },
+    );
+  }
+}

@@ -10,7 +10,7 @@ import { openDatabase } from '#lib/postgres/database.ts';
 import { waitForMigrations } from '#lib/postgres/migrate.ts';
 import { serve } from '#lib/rpc/server.ts';
 import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
-import type { TelegramEnvironment } from '#lib/telegram/environment.ts';
+import { REAL_TELEGRAM, type TelegramEnvironment } from '#lib/telegram/environment.ts';
 import { findTelegram } from '#lib/telegram/find-environment.ts';
 import { startAdminServer, type Readiness } from '#lib/telemetry/admin.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
@@ -109,7 +109,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     ...{ url, database, bus, processId, clock, log, tokenFor, tls, wakeRelay, onStop },
     masterKeys: config.masterKey,
     sessionPoolAddress: config.sessionPoolAddress.split(',')[0]!.trim(),
-    environment: telegram.id,
+    environment: telegram?.id ?? REAL_TELEGRAM,
     settings: { mostEvents, keepMs },
   });
   const { connections, peers, listing } = openConnections({
@@ -190,24 +190,20 @@ function handlersOf(messaging: Messaging, listing: ListingParts): Partial<Messag
   return { ...connectionRoutes(messaging.connections, listing) };
 }
 
-async function whichTelegram({
+/** Undefined where none is named: then no account can connect, and each call says so. */
+function whichTelegram({
   config,
   clock,
   log,
   stopping,
-}: Scope<typeof fields>): Promise<TelegramEnvironment> {
-  const telegram = await findTelegram(config, {
+}: Scope<typeof fields>): Promise<TelegramEnvironment | undefined> {
+  return findTelegram(config, {
     apiKey: config.operatorKey,
     clock,
     log,
     timeoutMs: config.startTimeout,
     signal: stopping,
   });
-  if (!telegram)
-    throw new Error(
-      'Which Telegram? Set TELEGRAM_API_ID and TELEGRAM_API_HASH, from https://my.telegram.org, or LOCAL_TELEGRAM_ADDRESS.',
-    );
-  return telegram;
 }
 
 function settingsOf(config: Config): ConnectionSettings {

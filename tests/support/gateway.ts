@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { Client as PostgresClient } from 'pg';
 import { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
 import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
+import { MessagingService } from '#gen/telegate/messaging/v1/messaging_service_pb.ts';
 import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { createAuthenticator } from '#lib/auth/authenticate.ts';
@@ -41,6 +42,7 @@ export interface GatewayOptions {
   quarantineMs?: number;
   poolAddress?: string;
   accountAuthAddress?: string;
+  messagingAddress?: string;
   proxyRegistryAddress?: string;
 }
 
@@ -73,6 +75,7 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
       quarantineMs = 0,
       poolAddress,
       accountAuthAddress = NOWHERE,
+      messagingAddress = NOWHERE,
       proxyRegistryAddress = NOWHERE,
     } = { ...options, ...more };
     const sessionPool = connect(SessionPoolService, {
@@ -87,6 +90,10 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
       address: accountAuthAddress,
       token: (caller) => tokenFor(caller!),
     });
+    const messaging = connect(MessagingService, {
+      address: messagingAddress,
+      token: (caller) => tokenFor(caller!),
+    });
     const proxyRegistry = connect(ProxyRegistryService, {
       address: proxyRegistryAddress,
       token: (caller) => tokenFor(caller!),
@@ -95,7 +102,7 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
       host: '127.0.0.1',
       port: 0,
       ...gatewayRoutes(
-        { sessionPool, identity, accountAuth, proxyRegistry },
+        { sessionPool, identity, accountAuth, messaging, proxyRegistry },
         { httpLease: { ttlMs: leaseTtlMs, quarantineMs }, version: '0.0.0' },
       ),
       authenticate: createAuthenticator({
@@ -116,6 +123,7 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
       () => sessionPool.close(),
       () => identity.close(),
       () => accountAuth.close(),
+      () => messaging.close(),
       () => proxyRegistry.close(),
       () => edge.drain(0),
     );

@@ -6,7 +6,7 @@ import type { CallContext } from '#lib/rpc/implement.ts';
 import { LeaseLost } from '#lib/telegram/errors.ts';
 import type { ConnectionState } from '#lib/telegram/lasting-link.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
-import { LeaseOfAnother } from '../errors.ts';
+import { LeaseOfAnother, TelegramNotNamed } from '../errors.ts';
 import { keyOf, readActor, type Wanted } from './actor.ts';
 import { HeldElsewhere, isForwarded } from './elsewhere.ts';
 import { AccountMoved, type Holding } from './holding.ts';
@@ -26,6 +26,7 @@ export interface ConnectionsParts {
   /** Everything but what is told of a session: that is for this class to hear. */
   taking(listeners: SessionListeners): TakingParts;
   readonly keeper: Keeper;
+  readonly isTelegramNamed: boolean;
   readonly idleLimitMs: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -185,6 +186,7 @@ export class HeldConnections implements Connections {
   }
 
   async #take(wanted: Wanted, isSentHere: boolean): Promise<Holding> {
+    if (!this.#parts.isTelegramNamed) throw new TelegramNotNamed();
     const { database, processId, peers } = this.#taking;
     if (!isSentHere && wanted.kind !== 'lease') {
       const holder = await store.findHolder(database, wanted);

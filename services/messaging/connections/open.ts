@@ -6,7 +6,7 @@ import type { Clock } from '#lib/lifecycle/clock.ts';
 import { connect, type ClientTls } from '#lib/rpc/client.ts';
 import { createBreakers } from '#lib/telegram/breakers.ts';
 import { accountTag, observeBreakers } from '#lib/telegram/call-measures.ts';
-import { REAL_TELEGRAM, type TelegramEnvironment } from '#lib/telegram/environment.ts';
+import { REAL_TELEGRAM, realTelegram, type TelegramEnvironment } from '#lib/telegram/environment.ts';
 import { HeldSessions } from '#lib/telegram/held/held-sessions.ts';
 import type { Application } from '#lib/telegram/link.ts';
 import { PingWheel } from '#lib/telegram/ping-wheel.ts';
@@ -28,7 +28,8 @@ import { createTeller } from './tell.ts';
 export interface ConnectionOptions {
   readonly processId: string;
   readonly database: MessagingDatabase;
-  readonly telegram: TelegramEnvironment;
+  /** Undefined: none is named, and no account can connect. */
+  readonly telegram: TelegramEnvironment | undefined;
   readonly version: string;
   readonly clock: Clock;
   /** Evenly from [0, 1). */
@@ -67,11 +68,13 @@ const QUIET_MS = 900_000;
 const FRESHNESS_SWEEP_MS = 1_000;
 const PROBES_AT_ONCE = 8;
 const STOP_MARGIN_MS = 20_000;
+const NO_APPLICATION = { apiId: 0, apiHash: '' };
 /** A process that speaks for many tenants belongs to none. */
 const NO_TENANT = '00000000-0000-0000-0000-000000000000';
 
 export function openConnections(options: ConnectionOptions): OpenedConnections {
-  const { processId, database, telegram, clock, random, log, settings, onStop } = options;
+  const { telegram = realTelegram(NO_APPLICATION) } = options;
+  const { processId, database, clock, random, log, settings, onStop } = options;
   const application: Application = {
     deviceModel: 'TeleGate',
     systemVersion: 'Linux',
@@ -129,6 +132,7 @@ export function openConnections(options: ConnectionOptions): OpenedConnections {
     idleLimitMs: settings.idleLimitMs,
     clock,
     log,
+    isTelegramNamed: options.telegram !== undefined,
     taking: (listeners) => ({
       processId,
       database,
@@ -177,7 +181,7 @@ function openWaysOut(
 ): WaysOut {
   const { proxyRegistryAddress: address } = settings;
   if (address === undefined)
-    return withoutRegistry({ allowDirect: settings.allowDirect || telegram.id !== REAL_TELEGRAM });
+    return withoutRegistry({ allowDirect: settings.allowDirect || telegram?.id !== REAL_TELEGRAM });
   const registry = connect(ProxyRegistryService, { ...mesh, address, balancing: 'round_robin' });
   onStop('proxy-registry client', () => registry.close());
   return fromRegistry(registry, { processId, clock, log });
