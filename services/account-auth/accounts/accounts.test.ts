@@ -1,12 +1,17 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { create } from '@bufbuild/protobuf';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AccountState, AccountStatus, type Account } from '#gen/telegate/account_auth/v1/account_pb.ts';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
+import { AllowDirectResponseSchema } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { SessionState } from '#gen/telegate/session_pool/v1/session_pb.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
+import { DependencyUnavailable } from '#lib/rpc/errors.ts';
 import type { CallContext } from '#lib/rpc/implement.ts';
 import { telethonString } from '../../../tests/support/session-pool.ts';
+import type { AccountRow } from './model.ts';
+import { startSettling } from './settle.ts';
 import { recordLogin } from './store.ts';
 import {
   accountCalls,
@@ -71,6 +76,12 @@ const leaseOf = (ctx: CallContext, sessionId: bigint) =>
 
 const sessionOf = async (ctx: CallContext, sessionId: bigint) =>
   (await accounts.mesh.client(ctx.principal.tenantId).getSession({ sessionId })).session!;
+
+async function rowOf(accountId: string): Promise<AccountRow> {
+  const { rows } = await sql<AccountRow>`
+    select * from accounts where account_id = ${accountId}::uuid`.execute(accounts.database.kysely);
+  return rows[0]!;
+}
 
 describe('creating', () => {
   test('records what the owner says, and nothing else that is sent', async () => {
@@ -289,6 +300,8 @@ describe('changing', () => {
     expect(changed).toMatchObject({ labels: { team: 'b' }, status: AccountStatus.PAUSED });
     const session = await sessionOf(ctx, sessionId);
     expect(session).toMatchObject({ labels: { team: 'b' }, paused: true, state: SessionState.PAUSED });
+    // So that no event of what was before is believed.
+    expect(await rowOf(accountId)).toMatchObject({ session_revision: BigInt(session.etag) });
     await expect(leaseOf(ctx, sessionId)).rejects.toEqual(refused(ErrorReason.SESSION_UNUSABLE));
     await calls.update(ctx, { accountId }, ['status']);
     await leaseOf(ctx, sessionId);
@@ -407,4 +420,56 @@ test('an operator that acts for a tenant changes that tenant’s session', async
   });
   await calls.update(operator, { accountId: account.accountId, labels: { by: 'operator' } }, ['labels']);
   expect((await sessionOf(ctx, sessionId)).labels).toEqual({ by: 'operator' });
+});
+
+test('the pool hears whose a session is, and no labels of which the account has but a copy', async () => {
+  const ctx = newCaller();
+  const client = accounts.mesh.client(ctx.tenantId);
+  const imported = await client.importSession({
+    name: 'x',
+    material: telethonString(),
+    labels: { at: 'pool' },
+  });
+  const { sessionId } = imported.session!;
+  const { accountId } = await calls.create(ctx, { labels: { at: 'account' } });
+  const settled = async (revision: bigint) => {
+    await sql`update accounts set session_id = ${sessionId}, session_revision = ${revision}, untied = true
+      where account_id = ${accountId}::uuid`.execute(accounts.database.kysely);
+    const settling = startSettling({ accounts });
+    await vi.waitFor(async () => expect(await rowOf(accountId)).toMatchObject({ untied: false }));
+    await settling.stop();
+    return sessionOf(ctx, sessionId);
+  };
+  expect(await settled(1n)).toMatchObject({ accountId, labels: { at: 'pool' } });
+  expect(await settled(0n)).toMatchObject({ accountId, labels: { at: 'account' } });
+});
+
+test('who may connect directly is told to the registry of proxies, until it has heard', async () => {
+  const ctx = newCaller();
+  const { accountId } = await calls.create(ctx, { allowDirect: true });
+  const other = await calls.create(ctx);
+  const told: { accountId?: string; allowed?: boolean }[] = [];
+  const said = (id: string) => told.filter((one) => one.accountId === id).map(({ allowed }) => allowed);
+  let isAway = true;
+  const settling = startSettling({
+    accounts,
+    registry: {
+      allowDirect(request) {
+        if (isAway) return Promise.reject(new DependencyUnavailable('ProxyRegistryService'));
+        told.push(request);
+        return Promise.resolve(create(AllowDirectResponseSchema));
+      },
+    },
+  });
+  await settling.pass().catch(() => undefined);
+  isAway = false;
+  settling.wake();
+  await vi.waitFor(() => expect(said(accountId)).toContain(true));
+  await vi.waitFor(async () => expect(await rowOf(accountId)).toMatchObject({ direct_untold: false }));
+  await calls.update(ctx, { accountId, allowDirect: false }, ['allow_direct']);
+  await calls.update(ctx, { accountId: other.accountId, name: 'y' }, ['name']);
+  settling.wake();
+  await vi.waitFor(() => expect(said(accountId)).toContain(false));
+  await settling.stop();
+  expect(said(other.accountId)).toEqual([]);
 });

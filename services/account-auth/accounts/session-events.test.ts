@@ -14,7 +14,7 @@ import { natsMissing, startNats } from '../../../tests/support/nats.ts';
 import { telethonString } from '../../../tests/support/session-pool.ts';
 import { consumeSessionEvents } from './session-events.ts';
 import { startSettling } from './settle.ts';
-import { recordLogin } from './store.ts';
+import { recordLogin, takeTurn } from './store.ts';
 import {
   accountCalls,
   ENVIRONMENT,
@@ -230,6 +230,32 @@ describe.each(carriers)('over %s', (carrier) => {
         state: AccountState.AUTHORISED,
       });
     }
+  });
+
+  test('what the owner wanted before the login outlasts an event that knows less', async () => {
+    const ctx = newCaller();
+    const { tenantId } = ctx;
+    const status = AccountStatus.PAUSED;
+    const { accountId, phone } = await calls.create(ctx, { labels: { tier: '1' }, status });
+    const login = { telegramUserId: phone.slice(-8), username: '', name: '', labels: { team: 'a' } };
+    let sessionId = 0n;
+    await transaction(accounts.database, async (trx) => {
+      // The event waits until the login is recorded.
+      await takeTurn(trx, tenantId);
+      sessionId = await imported(ctx, { accountId });
+      const known = {
+        tenantId,
+        accountId,
+        phone,
+        sessionId,
+        environment: ENVIRONMENT,
+        loginTime: new Date(),
+      };
+      await recordLogin(trx, { ...login, ...known });
+    });
+    const labels = { team: 'a', tier: '1' };
+    await soon(() => sessionOf(ctx, sessionId)).toMatchObject({ labels, paused: true });
+    expect(await bySession(ctx, sessionId)).toMatchObject({ accountId, labels, status });
   });
 
   test('events that are old, seen before or without sense change nothing; a limit is kept', async () => {
