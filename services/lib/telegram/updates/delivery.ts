@@ -2,7 +2,8 @@ import { pause, type Clock } from '#lib/lifecycle/clock.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import type { Mark, Notice } from './notice.ts';
 
-export type UpdateHandler = (notices: readonly Notice[]) => Promise<void> | void;
+/** `marks` is where the session stands behind these notices: a handler may keep both at once. */
+export type UpdateHandler = (notices: readonly Notice[], marks: readonly Mark[]) => Promise<void> | void;
 
 interface Entry {
   readonly notice: Notice | undefined;
@@ -93,6 +94,7 @@ export class Delivery {
 
   async #hand(batch: readonly Entry[]): Promise<boolean> {
     const notices = batch.flatMap(({ notice }) => notice ?? []);
+    const marks = batch.flatMap(({ mark }) => mark ?? []);
     const { handler, clock, log } = this.#options;
     for (
       let retryMs = FIRST_RETRY_MS;
@@ -100,7 +102,7 @@ export class Delivery {
       retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS)
     ) {
       try {
-        await handler(notices);
+        await handler(notices, marks);
         break;
       } catch (error) {
         log.error({ kind: 'update_handler_failed', err: error, retry_ms: retryMs }, 'updates were not taken');
