@@ -14,6 +14,9 @@ export async function accepted(held: HeldLogin, answer: Api.auth.TypeAuthorizati
   return authorised(held, answer.user);
 }
 
+/** No code is waited for any more. */
+const noCode = { code_length: 0, next_code_kind: '', resendInMs: null } as const;
+
 /** From here on the key is an account's: whatever happens, it goes to the pool. */
 async function authorised(held: HeldLogin, user: Api.TypeUser): Promise<LoginRow> {
   const { row, logins } = held;
@@ -33,7 +36,7 @@ async function authorised(held: HeldLogin, user: Api.TypeUser): Promise<LoginRow
     name: row.name === '' ? shortened(fullName) : row.name,
     account_id: accountId,
     authorised_time: rows[0]!.at,
-    code_length: 0,
+    ...noCode,
     password_hint: '',
   });
 }
@@ -96,6 +99,7 @@ export async function passwordNeeded(held: HeldLogin): Promise<LoginRow> {
       .slice(0, HINT_LENGTH)
       .join(''),
     attempts_left: attempts,
+    ...noCode,
     expireInMs: ttlMs,
   });
 }

@@ -2,17 +2,21 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startProgram } from '../pool/system.ts';
+import { measureLogins } from './logins.ts';
 import type { Line } from '../report.ts';
 import { median } from '../statistics.ts';
 
 export interface AuthBench {
   readonly rounds: number;
   readonly seconds: number;
+  /** Accounts that log in. */
+  readonly logins: number;
 }
 
 /** By the names that --only takes: each part adds its lines to the table. */
 export const authMeasurements: Record<string, (bench: AuthBench) => Promise<Line[]>> = {
   tokens: measureTokens,
+  logins: measureLogins,
 };
 
 /** What a credential that was seen before may cost: a call with it against one that reads none. */
