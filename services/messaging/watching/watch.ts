@@ -32,6 +32,7 @@ const LONGEST_PAUSE_MS = 2_000;
 const FINAL: ReadonlySet<ErrorReason> = new Set([
   ErrorReason.ACCOUNT_BANNED,
   ErrorReason.NEEDS_LOGIN,
+  ErrorReason.SESSION_UNUSABLE,
   ErrorReason.NOT_FOUND,
 ]);
 
