@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '#lib/lifecycle/clock.ts';
-import { Cancelled, DeadlineExceeded, QuotaExceeded } from '#lib/rpc/errors.ts';
+import { Cancelled, DeadlineExceeded, DomainError, QuotaExceeded } from '#lib/rpc/errors.ts';
 import type { Pacer } from './pacer.ts';
 
 export interface TurnWanted {
@@ -147,5 +147,5 @@ export class Turns {
 }
 
 function reasonOf(signal: AbortSignal): unknown {
-  return signal.reason instanceof Error ? signal.reason : new Cancelled();
+  return signal.reason instanceof DomainError ? signal.reason : new Cancelled();
 }
