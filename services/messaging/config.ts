@@ -1,6 +1,7 @@
 import { duration, flag, integer, optionalText, text } from '#lib/config/config.ts';
 import * as shared from '#lib/config/shared.ts';
 import { telegramFields } from '#lib/telegram/find-environment.ts';
+import { DEFAULT_CEILING } from './engaging/ceiling.ts';
 
 export const fields = {
   databaseUrl: shared.databaseUrl,
@@ -60,6 +61,12 @@ export const fields = {
     default: '24h',
     min: '1s',
     max: '7d',
+  }),
+  postCeiling: integer('POST_CEILING', {
+    doc: 'How many comments, and how many reactions, one post gets from all accounts and callers together. On the real Telegram never more than 50, whatever is set.',
+    default: DEFAULT_CEILING,
+    min: 1,
+    max: 1_000_000,
   }),
   shutdownGrace: shared.shutdownGrace,
   startTimeout: shared.startTimeout,

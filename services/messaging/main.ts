@@ -24,6 +24,7 @@ import type { ListingParts } from './connections/listing.ts';
 import { openConnections, type ConnectionSettings } from './connections/open.ts';
 import { connectionRoutes } from './connections/routes.ts';
 import { forgetTheDead } from './connections/store.ts';
+import { recordCeiling } from './engaging/ceiling.ts';
 import { keepHouse } from './housekeeping.ts';
 import type { Messaging } from './messaging.ts';
 import { messagingRoutes, type MessagingHandlers } from './routes.ts';
@@ -137,7 +138,12 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     log,
     wakeRelay,
   };
-  const chats = openChats(messaging);
+  const chats = openChats(messaging, config);
+  await recordCeiling(
+    database.kysely,
+    { processId, environment: telegram?.id ?? REAL_TELEGRAM, ceiling: config.postCeiling },
+    log,
+  );
   onStop(
     'housekeeping',
     keepHouse(messaging, [

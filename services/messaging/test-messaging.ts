@@ -77,6 +77,7 @@ export async function openTestMessaging(): Promise<TestMessaging> {
     random: Math.random,
     log: quiet,
     wakeRelay: () => undefined,
+    postCeiling: 3,
     fetchRules: { ...FETCH_RULES, privateAddresses: 'loopback' as const },
   };
   const made = (): TestMessaging => ({

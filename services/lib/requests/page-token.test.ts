@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { FieldViolation } from '#lib/rpc/errors.ts';
-import { pageToken, readPageToken } from './page-token.ts';
+import { pageToken, readPageToken, readTextPageToken, textPageToken } from './page-token.ts';
 
 const filter = ['ListSessions', 'tenant', { state: 1, labels: { a: '1', b: '2' } }];
 
@@ -45,4 +45,21 @@ test('a token of another filter is refused', () => {
   const token = pageToken(filter, 41n);
   expect(read(token, ['ListSessions', 'other', filter[2]]).faults).toHaveLength(1);
   expect(read(token, ['ListSessions', 'tenant', { state: 2, labels: {} }]).faults).toHaveLength(1);
+});
+
+test('a token of text, with its own filter alone', () => {
+  const token = textPageToken({ of: 'a' }, '17.user:5');
+  const readText = (value: string, of: unknown) => {
+    const violations: FieldViolation[] = [];
+    return [readTextPageToken(violations, 'page_token', value, of), violations.length];
+  };
+  expect(readText(token, { of: 'a' })).toEqual(['17.user:5', 0]);
+  expect(readText('', { of: 'a' })).toEqual([undefined, 0]);
+  for (const [value, of] of [
+    [token, { of: 'b' }],
+    [`A${token}`, { of: 'a' }],
+    [pageToken({ of: 'a' }, 5n), { of: 'a' }],
+    ['x'.repeat(1_000), { of: 'a' }],
+  ] as const)
+    expect(readText(value, of)).toEqual([undefined, 1]);
 });

@@ -8,6 +8,8 @@ import { canonicalText } from './canonical.ts';
  * list is bound to the caller's tenant whatever the token says.
  */
 
+const NOT_OF_THIS =
+  'does not belong to this request; send the next_page_token of an answer with the same filter, or none';
 const DIGEST_BYTES = 12;
 const TOKEN_BYTES = 8 + DIGEST_BYTES;
 
@@ -30,12 +32,32 @@ export function readPageToken(
   const id = bytes.subarray(0, 8);
   if (bytes.length === TOKEN_BYTES && digest(filter, id).equals(bytes.subarray(8)))
     return id.readBigInt64BE();
-  violations.push({
-    field,
-    description:
-      'does not belong to this request; send the next_page_token of an answer with the same filter, or none',
-  });
+  violations.push({ field, description: NOT_OF_THIS });
   return 0n;
+}
+
+/** As pageToken, where what a page begins behind is more than a number. */
+export function textPageToken(filter: unknown, after: string): string {
+  const bytes = Buffer.from(after);
+  return Buffer.concat([digest(filter, bytes), bytes]).toString('base64url');
+}
+
+const LONGEST_TEXT_TOKEN = 512;
+
+/** The text behind which the page begins; undefined for an empty token, and for a wrong one. */
+export function readTextPageToken(
+  violations: FieldViolation[],
+  field: string,
+  token: string,
+  filter: unknown,
+): string | undefined {
+  if (token === '') return undefined;
+  const bytes = token.length <= LONGEST_TEXT_TOKEN ? Buffer.from(token, 'base64url') : Buffer.alloc(0);
+  const after = bytes.subarray(DIGEST_BYTES);
+  if (after.length > 0 && digest(filter, after).equals(bytes.subarray(0, DIGEST_BYTES)))
+    return after.toString();
+  violations.push({ field, description: NOT_OF_THIS });
+  return undefined;
 }
 
 function digest(filter: unknown, id: Uint8Array): Buffer {

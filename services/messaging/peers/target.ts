@@ -69,3 +69,7 @@ function linked(rest: string): Target | string {
     return FORM.test(`channel:${second}`) ? ofForm(`channel:${second}`) : `is no peer; ${HOW}`;
   return named(first === 's' ? second : first);
 }
+
+export function isPeerForm(value: string): value is PeerForm {
+  return FORM.test(value);
+}

@@ -5,6 +5,8 @@ import { Api, wireLong } from '#lib/telegram/client.ts';
 import { TelegramRefused } from '#lib/telegram/errors.ts';
 import { PeerSchema } from '#gen/telegate/messaging/v1/messaging_pb.ts';
 import { HeldElsewhere } from '../connections/elsewhere.ts';
+import { atPost } from '../engaging/guarded.ts';
+import { postAnswered } from '../engaging/thread.ts';
 import type { LiveSession } from '../connections/live-session.ts';
 import { inputPeerOf } from '../peers/book.ts';
 import { telegramPeerOf } from '../peers/telegram-peer.ts';
@@ -35,7 +37,13 @@ export async function sendMessage(
           const input = inputPeerOf(peer, session.userId);
           const media =
             wish.file && (await upload(session, wish.file, await bytesOf(sending, wish.file, ctx)));
-          return sendTo(sending, session, { peer, input, attempt, media, topId: undefined }, wish);
+          const send = () =>
+            sendTo(sending, session, { peer, input, attempt, media, topId: undefined }, wish);
+          const post = await postAnswered(book, session, peer, wish.replyTo);
+          if (!post) return send();
+          // A comment by another name.
+          const place = { ...post, kind: 'comment', actor: `send ${attempt.randomId}` } as const;
+          return atPost(sending, session, place, attempt.isRepeat, send);
         }),
       ),
     );

@@ -8,4 +8,6 @@ export interface Sending extends Messaging {
   readonly book: PeerBook;
   readonly sends: Sends;
   readonly fetchRules: FetchRules;
+  /** Comments and reactions that one post gets, each. */
+  readonly postCeiling: number;
 }
