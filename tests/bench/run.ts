@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { authMeasurements } from './auth/suite.ts';
+import { messagingMeasurements, type MessagingBench } from './messaging/suite.ts';
 import { openBench } from './pool/bench.ts';
 import { measurements } from './pool/suite.ts';
 import { telegramMeasurements } from './telegram/suite.ts';
@@ -14,6 +15,7 @@ run: figures of different machines, or of different days, are not comparable.
 
 Names:
   auth        a call by a caller who is known already against one that asks for nobody; accounts that log in
+  messaging   how soon messages reach their watchers, and what an account that is watched costs
   pool        session-pool against a bare gRPC echo: acquires and releases, renewals, reclaims, counts, sync
   telegram    the driver and the local Telegram: many sessions, calls against GramJS, messages, connects
   transports  an echo behind grpc-js and behind connect-node
@@ -21,6 +23,7 @@ Names:
 Options:
   --only LIST       only these measurements, separated by commas; nothing is written to results
                     (auth: ${Object.keys(authMeasurements).join(', ')};
+                    messaging: ${Object.keys(messagingMeasurements).join(', ')};
                     pool: ${Object.keys(measurements).join(', ')};
                     telegram: ${Object.keys(telegramMeasurements).join(', ')})
   --rounds N        rounds of each comparison (5)
@@ -28,6 +31,7 @@ Options:
   --events BUS      nats or postgresql; by default nats when a nats-server is on PATH
   --profile FOLDER  session-pool writes CPU profiles there
   --sessions N      telegram: sessions connected at once (2000)
+  --watched N       messaging: accounts that are watched (500)
   --logins N        auth: accounts that log in (1000)
   --cycles N        telegram: connects and disconnects (10000)
   --help            this text
@@ -43,7 +47,11 @@ class Interrupted extends Error {}
 
 function readCommand() {
   const { values, positionals } = parseCommand();
-  const suites: Record<string, object> = { auth: authMeasurements, telegram: telegramMeasurements };
+  const suites: Record<string, object> = {
+    auth: authMeasurements,
+    messaging: messagingMeasurements,
+    telegram: telegramMeasurements,
+  };
   const known = Object.keys(suites[positionals[0] ?? ''] ?? measurements);
   const only = values.only?.split(',') ?? known;
   for (const name of only)
@@ -61,6 +69,7 @@ function readCommand() {
     profileFolder: values.profile,
     sessions: positive('--sessions', values.sessions ?? '2000', 20_000),
     logins: positive('--logins', values.logins ?? '1000', 100_000),
+    watched: positive('--watched', values.watched ?? '500', 20_000),
     cycles: positive('--cycles', values.cycles ?? '10000', 1_000_000),
   };
 }
@@ -78,6 +87,7 @@ function parseCommand() {
         sessions: { type: 'string' },
         logins: { type: 'string' },
         cycles: { type: 'string' },
+        watched: { type: 'string' },
         help: { type: 'boolean' },
       },
     });
@@ -108,8 +118,8 @@ async function main(): Promise<number> {
   }
   if (name === 'telegram' && more.length === 0) return measureTelegram(command);
   if (name === 'auth' && more.length === 0) return measureAuth(command);
-  if (name !== 'pool' || more.length > 0)
-    throw new WrongUse('name one benchmark: auth, pool, telegram or transports');
+  if ((name !== 'pool' && name !== 'messaging') || more.length > 0)
+    throw new WrongUse('name one benchmark: auth, messaging, pool, telegram or transports');
   const bench = await openBench({
     rounds,
     seconds,
@@ -124,7 +134,9 @@ async function main(): Promise<number> {
   try {
     for (const part of command.only) {
       console.error(`${part} …`);
-      lines.push(...(await Promise.race([measurements[part]!(bench), interrupted.promise])));
+      const own: MessagingBench = { ...bench, watched: command.watched };
+      const measure = name === 'pool' ? measurements[part]! : messagingMeasurements[part]!;
+      lines.push(...(await Promise.race([measure(own), interrupted.promise])));
     }
   } finally {
     await bench.stop();

@@ -86,13 +86,11 @@ test('the owner is killed while messages come: the watch goes on elsewhere, with
   const first = watched(tenantId, { accountIds: [ann.accountId], address: owner.address });
   await connected(first);
   const texts = numbered('kill', 300);
-  for (const [index, text] of texts.entries()) {
-    await say(mesh, bob, ann, text);
-    if (index === 150) {
-      await expect.poll(() => first.texts().length).toBeGreaterThan(10);
-      await owner.stop('SIGKILL');
-    }
-  }
+  for (const text of texts.slice(0, 150)) await say(mesh, bob, ann, text);
+  await expect.poll(() => first.texts().length).toBeGreaterThan(10);
+  const killed = owner.stop('SIGKILL');
+  for (const text of texts.slice(150)) await say(mesh, bob, ann, text);
+  await killed;
   await first.ended;
   const seen = first.texts();
   expect(seen).toEqual(texts.slice(0, seen.length));
@@ -107,10 +105,8 @@ test('a reader that stops is told what it missed, and goes on', async () => {
   const { ann, bob } = await pair(tenantId);
   const witness = watched(tenantId, { accountIds: [ann.accountId] });
   await connected(witness);
-  const stream = mesh
-    .client(tenantId)
-    .watchMessages({ accountIds: [ann.accountId] })
-    [Symbol.asyncIterator]();
+  const slow = mesh.client(tenantId).watchMessages({ accountIds: [ann.accountId] });
+  const stream = slow[Symbol.asyncIterator]();
   cleanups.push(() => stream.return?.());
   const events: WatchMessagesResponse[] = [(await stream.next()).value as WatchMessagesResponse];
   const body = 'x'.repeat(1_500);
