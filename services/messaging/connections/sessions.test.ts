@@ -5,9 +5,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { EventSchema } from '#gen/telegate/events/v1/events_pb.ts';
 import type { FaultSpec } from '#gen/telegate/local_telegram/v1/faults_pb.ts';
+import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
+import { servicePrincipal } from '#lib/auth/principal.ts';
+import { connect } from '#lib/rpc/client.ts';
 import { Api } from '#lib/telegram/client.ts';
 import type { Notice } from '#lib/telegram/updates/notice.ts';
+import { startServiceProcess } from '../../../tests/support/account-auth.ts';
+import { startSocks5 } from '../../../tests/support/socks5.ts';
 import { startMessagingMesh, type MessagingMesh } from '../../../tests/support/messaging.ts';
+import { withoutRegistry } from './egress.ts';
 import type { LiveSession, Standing, UpdatesSource } from './live-session.ts';
 import { callOf, openTestConnections, type TestConnections } from './test-connections.ts';
 
@@ -244,4 +250,135 @@ describe('told', () => {
     await vi.waitFor(async () => expect(await events()).toHaveLength(1), { timeout: 40_000 });
     expect(await events()).toMatchObject([{ case: 'sessionDegraded', value: { sessionId } }]);
   }, 60_000);
+});
+
+describe('an account that Telegram moves', () => {
+  test('the pool gets its new key, and the call that found out is answered under the next lease', async () => {
+    const { connections } = await opened();
+    const tenantId = randomUUIDv7();
+    const { account, accountId, sessionId } = await mesh.session(tenantId);
+    await connections.use(actorOf(accountId), callOf(tenantId), whoIs);
+    const [before] = connections.holdings;
+    account.dataCenter = 4;
+    expect(await connections.use(actorOf(accountId), callOf(tenantId), whoIs)).toBe(String(account.id));
+    const [after] = connections.holdings;
+    expect(after!.sessionId).toBe(sessionId);
+    expect(after!.dataCenter).toBe(4);
+    expect(after!.held.guard.fencingToken).toBeGreaterThan(before!.held.guard.fencingToken);
+    expect(await connections.use(actorOf(accountId), callOf(tenantId), whoIs)).toBe(String(account.id));
+    expect(await mesh.doubledKeys()).toEqual([]);
+  });
+});
+
+describe('the way out', () => {
+  test('without a registry of proxies the real Telegram is not dialled directly unless that is allowed', async () => {
+    const waysOut = withoutRegistry({ allowDirect: false });
+    const session = { sessionId: 7n, tenantId: randomUUIDv7(), accountId: '' };
+    await expect(waysOut.resolve(session, () => undefined)).rejects.toMatchObject({
+      reason: ErrorReason.NO_EGRESS,
+    });
+  });
+
+  test('is what the registry says: through its proxy, or not at all; the place is given back after the socket', async () => {
+    const socks = await startSocks5();
+    cleanups.push(() => socks.close());
+    const registry = await startServiceProcess('proxy-registry', {
+      ...mesh.environment,
+      ALLOW_PRIVATE_PROXIES: 'loopback',
+      PROXY_CHECK_TIMEOUT: '2s',
+    });
+    cleanups.push(() => registry.stop());
+    const proxies = connect(ProxyRegistryService, {
+      address: registry.address,
+      token: () => mesh.pool.tokenOf(servicePrincipal('tests', tenantId)),
+    });
+    cleanups.push(() => proxies.close());
+    const tenantId = randomUUIDv7();
+    const { account, accountId, sessionId } = await mesh.session(tenantId);
+    const { proxy } = await proxies.createProxy({ proxy: { host: socks.host, port: socks.port } });
+    await proxies.assignProxy({ accountId, sessionId, proxyId: proxy!.proxyId });
+    const made = await opened({ settings: { proxyRegistryAddress: registry.address, idleLimitMs: 1_000 } });
+    const { connections, database } = made;
+    const callers = callOf(tenantId);
+    expect(await connections.use(actorOf(accountId), callers, whoIs)).toBe(String(account.id));
+    const [holding] = connections.holdings;
+    expect(holding!.proxyId).toBe(proxy!.proxyId);
+    const held = async () => {
+      const { rows } = await sql`
+        select 1 from proxy_registry.holds where process_id = ${made.processId}`.execute(database.kysely);
+      return rows.length;
+    };
+    expect(await held()).toBe(1);
+    await vi.waitFor(async () => expect(await held()).toBe(0), { timeout: 10_000 });
+    expect(socks.open).toBe(0);
+    await proxies.deleteProxy({ proxyId: proxy!.proxyId, force: true });
+    await expect(connections.use(actorOf(accountId), callOf(tenantId), whoIs)).rejects.toMatchObject({
+      reason: ErrorReason.NO_EGRESS,
+    });
+    const { leases } = await mesh.pool.client(tenantId).listLeases({});
+    expect(leases).toEqual([]);
+  });
+});
+
+describe('the end of a session', () => {
+  test('banned by Telegram: the call says so, the pool knows, and nothing is held', async () => {
+    const { connections } = await opened();
+    const tenantId = randomUUIDv7();
+    const { account, accountId } = await mesh.session(tenantId);
+    const use = () => connections.use(actorOf(accountId), callOf(tenantId), whoIs);
+    await use();
+    await fault(
+      account.id,
+      ['users.getUsers'],
+      { case: 'rpcError', value: { code: 401, text: 'USER_DEACTIVATED_BAN' } } as never,
+      1,
+    );
+    await expect(use()).rejects.toMatchObject({ reason: ErrorReason.ACCOUNT_BANNED });
+    await vi.waitFor(() => expect([...connections.holdings]).toEqual([]));
+    await vi.waitFor(async () =>
+      expect(await use().catch((error: unknown) => error)).toMatchObject({
+        reason: ErrorReason.SESSION_UNUSABLE,
+        metadata: { state: 'banned' },
+      }),
+    );
+  });
+
+  test('a paused account is not connected', async () => {
+    const { connections } = await opened();
+    const tenantId = randomUUIDv7();
+    const { accountId, sessionId } = await mesh.session(tenantId);
+    await mesh.pool
+      .mesh(tenantId)
+      .updateSession({ session: { sessionId, paused: true }, updateMask: { paths: ['paused'] } });
+    await expect(connections.use(actorOf(accountId), callOf(tenantId), whoIs)).rejects.toMatchObject({
+      reason: ErrorReason.SESSION_UNUSABLE,
+      metadata: { state: 'paused' },
+    });
+  });
+
+  test('when the process stops, what is under way is finished, and new work refused', async () => {
+    const { connections, database } = await opened();
+    const tenantId = randomUUIDv7();
+    const { account, accountId } = await mesh.session(tenantId);
+    const use = () => connections.use(actorOf(accountId), callOf(tenantId), whoIs);
+    await use();
+    await fault(account.id, ['users.getUsers'], {
+      case: 'delay',
+      value: { delay: { seconds: 0n, nanos: 700_000_000 } },
+    } as never);
+    const underWay = use();
+    const [holding] = connections.holdings;
+    await vi.waitFor(() => expect(holding!.running).toBe(1));
+    const closed = connections.close(5_000);
+    await expect(use()).rejects.toMatchObject({ reason: ErrorReason.GOING_AWAY });
+    expect(await underWay).toBe(String(account.id));
+    await closed;
+    expect((await mesh.pool.client(tenantId).listLeases({})).leases).toEqual([]);
+    await vi.waitFor(async () => {
+      const { rows } = await sql`select 1 from held_sessions where account_id = ${accountId}`.execute(
+        database.kysely,
+      );
+      expect(rows).toEqual([]);
+    });
+  });
 });
