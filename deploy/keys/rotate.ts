@@ -3,13 +3,20 @@ import { runProcess } from '#lib/lifecycle/process.ts';
 import { openDatabase } from '#lib/postgres/database.ts';
 import { rotateTable, type SealedTable } from '#lib/secrets/rotation.ts';
 import { sealedTokenKeys } from '../../services/account-auth/identity/token-keys.ts';
+import { sealedLogins } from '../../services/account-auth/login/secrets.ts';
 import { sealedProxyPasswords } from '../../services/proxy-registry/proxies/passwords.ts';
+import { sealedWatchKeys } from '../../services/messaging/watching/keys.ts';
 import { rotateKeys } from '../../services/session-pool/sessions/keys-rotate.ts';
 import type { PoolTables } from '../../services/session-pool/tables.ts';
 import { summaryOf } from './summary.ts';
 
 /** Everything else that the master key wraps: a service adds its tables here. */
-const sealedTables: readonly SealedTable<never>[] = [sealedTokenKeys, sealedProxyPasswords];
+const sealedTables: readonly SealedTable<never>[] = [
+  sealedTokenKeys,
+  sealedLogins,
+  sealedProxyPasswords,
+  sealedWatchKeys,
+];
 const FAILURES_SHOWN = 20;
 
 await runProcess({

@@ -106,6 +106,8 @@ test('killed between the code and the password, another process goes on', async 
   });
   const { account } = await survivor.submitPassword({ loginId, password: 'canary password' });
   expect(account).toMatchObject({ phone, labels: { team: 'red' } });
+  const metrics = await (await fetch(`${mesh.replicas[1]!.admin}/metrics`)).text();
+  expect(metrics).toMatch(/telegate_account_logins\S*\{[^}]*state="authorised"[^}]*\} 1/);
 });
 
 test('a login is one trace from its caller to Telegram and to the pool', async () => {

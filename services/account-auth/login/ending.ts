@@ -6,16 +6,17 @@ import { AccountBanned, TelegramRefused } from '#lib/telegram/errors.ts';
 import { safeMessage } from '#lib/telemetry/safe-error.ts';
 import { LoginEnded } from './errors.ts';
 import type { HeldLogin } from './held-login.ts';
+import { measureEnd } from './metrics.ts';
 import { noSecrets } from './secrets.ts';
 import type { LoginRow } from './tables.ts';
 
 /** Nothing of the key stays behind. */
-export function endLogin(
+export async function endLogin(
   held: HeldLogin,
   state: 'cancelled' | 'failed',
   reason: ErrorReason = ErrorReason.UNSPECIFIED,
 ): Promise<LoginRow> {
-  return held.change({
+  const row = await held.change({
     state,
     end_reason: reason === ErrorReason.UNSPECIFIED ? '' : reasonName(reason),
     is_unsure: false,
@@ -25,6 +26,8 @@ export function endLogin(
     ...(held.row.state === 'starting' ? { request_id: null } : {}),
     ends: true,
   });
+  measureEnd(row.kind, state, row.end_reason);
+  return row;
 }
 
 /** The login fails, and the caller is told why. */

@@ -10,6 +10,7 @@ import { recordLogin } from '../accounts/store.ts';
 import { appendAudit } from '../identity/audit.ts';
 import { exportSession } from './export-file.ts';
 import type { HeldLogin } from './held-login.ts';
+import { measureEnd } from './metrics.ts';
 import { noSecrets } from './secrets.ts';
 import { changeLogin } from './store.ts';
 import type { LoginRow } from './tables.ts';
@@ -66,7 +67,9 @@ export async function handOver(held: HeldLogin): Promise<LoginRow> {
     });
   });
   logins.wakeRelay();
-  return held.changed(ended);
+  const done = held.changed(ended);
+  measureEnd(done.kind, 'authorised', '');
+  return done;
 }
 
 function materialOf({ secrets, row, logins }: HeldLogin): Material {

@@ -154,7 +154,10 @@ export class HeldLogin {
       if (!renewed) return this.#lose();
       this.#holdUntil(sentAt);
       if (renewed.isWanted) this.#wanted.abort();
-      if (!(await this.#connection?.renew())) return;
+      const connection = this.#connection;
+      // The next call opens another, on whichever proxy it is then.
+      if (connection && !(await connection.renew()) && this.#connection === connection)
+        this.#connection = undefined;
     } catch (error) {
       // Until the expiry's timer fires, it is tried again.
       this.logins.log.warn(

@@ -165,6 +165,11 @@ async function expectOneSession(tenantId: string, account: Account, row: LoginRo
   expect(keys.map(({ key }) => key.equals(authKey))).toEqual([true]);
   const file = join(exportDir, `${account.phone.slice(1)}.session`);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
+  const { rows: audits } = await sql<{ action: string }>`
+    select action from audit where tenant_id = ${tenantId}::uuid order by audit_id`.execute(
+    mesh.database.kysely,
+  );
+  expect(audits.map(({ action }) => action)).toEqual(['log_in_account', 'export_session_file']);
   // Nothing half written stays behind.
   expect((await readdir(exportDir)).filter((name) => !/^\d+\.session$/.test(name))).toEqual([]);
 }

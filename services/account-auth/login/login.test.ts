@@ -1,9 +1,12 @@
-import { randomUUIDv7 } from 'node:crypto';
+import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { SessionSource, SessionState } from '#gen/telegate/session_pool/v1/session_pb.ts';
+import { transaction } from '#lib/postgres/transaction.ts';
 import { reasonName } from '#lib/rpc/status.ts';
+import { rotateTable } from '#lib/secrets/rotation.ts';
+import { Api } from '#lib/telegram/client.ts';
 import { parseMaterial } from '#lib/telegram/material/detect.ts';
 import { startControl, type TestControl } from '../../../tests/support/local-telegram-control.ts';
 import {
@@ -14,10 +17,15 @@ import {
   type LoginMesh,
   type Replica,
 } from '../../../tests/support/telegram-logins.ts';
+import { insertAccount } from '../accounts/store.ts';
+import { accepted } from './authorised.ts';
 import { cancelLogin } from './cancel.ts';
 import type { LoginName } from './claim.ts';
 import { resendCode, submitCode } from './code.ts';
+import { withoutRegistry } from './egress.ts';
+import { withLogin } from './held-login.ts';
 import { submitPassword } from './password.ts';
+import { sealedLogins } from './secrets.ts';
 import { startLogin } from './start.ts';
 import type { LoginRow } from './tables.ts';
 
@@ -407,6 +415,66 @@ describe('what Telegram refuses', () => {
     });
     expect(await mesh.row(name.loginId)).toMatchObject({ state: 'code_sent', is_unsure: false });
   });
+});
+
+describe('without a way out', () => {
+  test('nobody connects directly unless the account may', async () => {
+    const strict = mesh.replica({
+      adjust: (logins) => ({ ...logins, egress: withoutRegistry({ allowDirect: false }) }),
+    });
+    const { phone } = mesh.telegram.account();
+    const tenantId = newTenant();
+    const start = () => startLogin(strict.logins, loginWish(tenantId, phone), limits());
+    await expect(start()).rejects.toMatchObject({ reason: ErrorReason.NO_EGRESS });
+    await transaction(mesh.database, (trx) =>
+      insertAccount(trx, {
+        tenantId,
+        name: 'x',
+        phone,
+        paused: false,
+        labels: {},
+        environment: 'local-test',
+        allowDirect: true,
+      }),
+    );
+    const row = await start();
+    expect(row.state).toBe('code_sent');
+    const name = { tenantId, loginId: row.login_id };
+    const done = await submitCode(strict.logins, name, codeOf(phone), limits());
+    expect(done.account_id).toBe(row.account_id);
+    // One that names a proxy never goes without.
+    const proxyId = randomUUIDv7();
+    await expect(
+      startLogin(strict.logins, loginWish(tenantId, phone, { proxyId }), limits()),
+    ).rejects.toMatchObject({ reason: ErrorReason.NO_EGRESS });
+  });
+});
+
+test('a login goes on when the master key is another', async () => {
+  const { phone } = mesh.telegram.account();
+  const { name } = await started(phone);
+  const { keys } = here.logins.masterKeys;
+  const next = { current: 2, keys: new Map([...keys, [2, randomBytes(32)] as const]) };
+  const outcome = await rotateTable(mesh.database, next, sealedLogins);
+  expect(outcome).toMatchObject({ failed: [], left: new Map([[2, expect.any(Number)]]) });
+  const onlyNew = { current: 2, keys: new Map([[2, next.keys.get(2)!]]) };
+  const later = mesh.replica({ adjust: (logins) => ({ ...logins, masterKeys: onlyNew }) });
+  expect(await submitCode(later.logins, name, codeOf(phone), limits())).toMatchObject({
+    state: 'authorised',
+  });
+});
+
+test('a number that Telegram would sign up is refused, and the login ends', async () => {
+  const { phone } = mesh.telegram.account();
+  const { name } = await started(phone);
+  const answer = withLogin(here.logins, name, limits(), (held) =>
+    accepted(held, new Api.auth.AuthorizationSignUpRequired({})),
+  );
+  await expect(answer).rejects.toMatchObject({
+    reason: ErrorReason.TELEGRAM_REFUSED,
+    metadata: { telegram_error: 'PHONE_NUMBER_UNOCCUPIED' },
+  });
+  expect(await mesh.row(name.loginId)).toMatchObject({ state: 'failed', ciphertext: null });
 });
 
 describe('sending the code again', () => {

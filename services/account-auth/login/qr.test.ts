@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { ConnectionEnd } from '#gen/telegate/local_telegram/v1/log_pb.ts';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { systemClock, type Clock } from '#lib/lifecycle/clock.ts';
 import { Api } from '../../../tests/support/gramjs.ts';
@@ -134,6 +135,40 @@ test('a second stream of the same request takes over from the first', async () =
   expect(await ended).toMatchObject({ name: 'LoginTakenOver' });
   expect(row.state).toBe('authorised');
 });
+
+test.each(['the connection breaks', 'the place on the proxy is lost'])(
+  'while %s nobody hears of the acceptance: the stream asks, and goes on',
+  async (what) => {
+    const account = mesh.telegram.account();
+    let isHeld = true;
+    const replica = mesh.replica({
+      settings: { claimTtlMs: 1_500 },
+      adjust: (logins) => ({
+        ...logins,
+        egress: {
+          ...logins.egress,
+          resolve: async (...wanted) => ({
+            ...(await logins.egress.resolve(...wanted)),
+            renew: () => Promise.resolve(isHeld || !(isHeld = true)),
+          }),
+        },
+      }),
+    });
+    const { telegram } = mesh.telegram;
+    const startedAt = performance.now();
+    const row = await showQr(replica.logins, loginWish(newTenant(), ''), limits(), async (shown) => {
+      const known = telegram.logins.token(tokenOf(shown))!;
+      if (known.acceptedBy !== 0) return;
+      // Accepted without a word to who shows it.
+      known.acceptedBy = account.id;
+      if (what === 'the place on the proxy is lost') isHeld = false;
+      else for (const connection of telegram.connections) connection.close(ConnectionEnd.SERVER_CLOSED);
+    });
+    expect(row).toMatchObject({ state: 'authorised', phone: account.phone });
+    // And not when the token runs out.
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+  },
+);
 
 test('cancelling reaches a stream that is open elsewhere', async () => {
   const tenantId = newTenant();

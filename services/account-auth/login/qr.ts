@@ -89,10 +89,13 @@ async function untilAccepted(held: HeldLogin, show: (shown: ShownToken) => Promi
       await endLogin(held, 'failed', ErrorReason.LOGIN_ENDED);
       throw endedError(held.row);
     }
-    const scanned = new AbortController();
-    held.connection().onUpdates = (updates) => {
-      if (isAcceptance(updates)) scanned.abort();
+    const news = new AbortController();
+    const connection = held.connection();
+    connection.onUpdates = (updates) => {
+      if (isAcceptance(updates)) news.abort();
     };
+    // Who hears nothing must ask: the token may have been accepted since.
+    connection.onLost = () => news.abort();
     const answer = await exported(held);
     if (answer === 'again') await pause(clock, AFTER_FAILURE_MS, interruptions(held));
     else if (answer instanceof Api.auth.LoginToken) {
@@ -100,7 +103,7 @@ async function untilAccepted(held: HeldLogin, show: (shown: ShownToken) => Promi
       const tokenLink = `tg://login?token=${answer.token.toString('base64url')}`;
       await show({ row: held.row, tokenLink, tokenExpireTime: timestampFromMs(expiresMs) });
       const showMs = Math.max(expiresMs - clock.now() - RENEW_BEFORE_MS, SHORTEST_MS);
-      await pause(clock, showMs, AbortSignal.any([interruptions(held), scanned.signal]));
+      await pause(clock, showMs, AbortSignal.any([interruptions(held), news.signal]));
     } else return answer;
   }
 }

@@ -1,6 +1,7 @@
 import type { MasterKeys } from '#lib/config/shared.ts';
 import { open, seal, type SecretContext } from '#lib/secrets/envelope.ts';
 import type { LoginKey } from '#lib/telegram/login-connection.ts';
+import type { SealedTable } from '#lib/secrets/rotation.ts';
 import type { LoginRow } from './tables.ts';
 
 /** What of a login is sealed. */
@@ -51,6 +52,14 @@ export function openSecrets(masterKeys: MasterKeys, row: Owner & SealedColumns):
     phoneCodeHash: plaintext.subarray(KEY_BYTES).toString(),
   };
 }
+
+/** For keys:rotate: logins under way move along. */
+export const sealedLogins: SealedTable<Owner> = {
+  schema: 'account_auth',
+  table: 'telegram_logins',
+  id: 'login_id',
+  context: contextOf,
+};
 
 function contextOf({ tenant_id, login_id }: Owner): SecretContext {
   return { tenantId: tenant_id, entityId: login_id, purpose: 'telegram-login' };

@@ -32,6 +32,8 @@ export class TelegramConnection {
   #route: Route | undefined;
   #isClosed = false;
   onUpdates: ((updates: Api.TypeUpdates) => void) | undefined;
+  /** Nothing comes any more: the connection broke, or was closed with its place on the proxy. */
+  onLost: (() => void) | undefined;
 
   constructor(login: HeldLogin, keep: (key: LoginKey) => Promise<void>) {
     this.#login = login;
@@ -80,6 +82,7 @@ export class TelegramConnection {
     const { held } = await this.#opened;
     if (await held.renew()) return true;
     await this.close();
+    this.onLost?.();
     return false;
   }
 
@@ -130,6 +133,7 @@ export class TelegramConnection {
         connectTimeoutMs: CONNECT_LIMIT_MS,
       });
       connection.onUpdates = (updates) => this.onUpdates?.(updates);
+      connection.onLost = () => this.onLost?.();
       return { connection, held };
     } catch (error) {
       await held.letGo();

@@ -88,6 +88,8 @@ export class LoginConnection {
 
   /** Updates of the login: that its QR code was scanned. */
   onUpdates: ((updates: Api.TypeUpdates) => void) | undefined;
+  /** The connection broke by itself: no updates come until the next call. */
+  onLost: (() => void) | undefined;
 
   async close(): Promise<void> {
     this.#closed.abort();
@@ -121,7 +123,9 @@ export class LoginConnection {
     link.onUpdates((updates) => this.onUpdates?.(updates));
     this.#link = link;
     void link.closed.then(() => {
-      if (this.#link === link) this.#link = undefined;
+      if (this.#link !== link) return;
+      this.#link = undefined;
+      if (!this.#closed.signal.aborted) this.onLost?.();
     });
     return link;
   }
