@@ -70,7 +70,8 @@ export function startHealthSweep(
       update accounts set check_start_time = clock_timestamp()
       where account_id = (
         select account_id from accounts
-        where environment = ${telegram.environment.id} and session_id is not null and not paused and not logging_out and state in ('authorised', 'limited')
+        where environment = ${telegram.environment.id} and session_id is not null
+          and not paused and not logging_out and state in ('authorised', 'limited')
           and (check_start_time is null
             or check_start_time < clock_timestamp() - interval '${sql.raw(CHECKED_AGAIN_AFTER)}')
           and (check_time is null or check_time < clock_timestamp() - interval '${sql.raw(CHECKED_AGAIN_AFTER)}')

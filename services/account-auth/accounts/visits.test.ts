@@ -108,7 +108,8 @@ async function loggedIn(ctx: CallContext, phone?: string) {
     accountId: account.accountId,
   });
   const { sessionId } = session!;
-  await sql`update accounts set session_id = ${sessionId}, state = 'authorised', session_revision = 1
+  await sql`update accounts set session_id = ${sessionId}, state = 'authorised', session_revision = 1,
+      environment = ${environmentOf(server.telegram).id}
     where account_id = ${account.accountId}::uuid`.execute(accounts.database.kysely);
   const isAuthorised = () => record.authorization?.end === AuthorizationEnd.UNSPECIFIED;
   return { person, account, sessionId, record, scope: { accountIds: [String(person.id)] }, isAuthorised };
@@ -280,14 +281,15 @@ describe('the health sweep', () => {
     expect(server.telegram.connections.size).toBe(0);
   }, 40_000);
 
-  test('leaves alone what is paused, in use, waited for, dead or checked lately', async () => {
-    const [busy, paused, dead, lately, fine] = await swept(5);
+  test('leaves alone what is paused, in use, waited for, dead, elsewhere or checked lately', async () => {
+    const [busy, paused, dead, lately, elsewhere, fine] = await swept(6);
     const change = (account: Account | undefined, columns: string) =>
       sql`update accounts set ${sql.raw(columns)} where account_id = ${account!.accountId}::uuid`.execute(
         accounts.database.kysely,
       );
     await change(paused, 'paused = true');
     await change(dead, "state = 'banned'");
+    await change(elsewhere, "environment = 'telegram'");
     await change(lately, 'check_time = clock_timestamp()');
     const { rows } = await sql<{ tenant_id: string; session_id: bigint }>`
       select tenant_id, session_id from accounts where account_id = ${busy!.accountId}::uuid`.execute(
