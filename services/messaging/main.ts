@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { hostname } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
 import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
 import { openAuthenticator } from '#lib/auth/open.ts';
@@ -139,6 +139,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     wakeRelay,
   };
   const chats = openChats(messaging, config);
+  const watches = watching.routes(connections, (session, entities) => chats.book.teach(session, entities));
   await recordCeiling(
     database.kysely,
     { processId, environment: telegram?.id ?? REAL_TELEGRAM, ceiling: config.postCeiling },
@@ -159,7 +160,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     implementations: [
       messagingRoutes(
         forwarding(
-          { ...handlersOf(messaging, listing), ...chats.handlers, ...watching.routes(connections) },
+          { ...handlersOf(messaging, listing), ...chats.handlers, ...watches },
           { processId, peers, clock },
         ),
       ),
@@ -226,6 +227,14 @@ function settingsOf(config: Config): ConnectionSettings {
 
 function addressOf({ advertisedAddress, listenHost }: Config, port: number): string {
   if (advertisedAddress !== undefined) return advertisedAddress;
-  const host = EVERY_INTERFACE.has(listenHost) ? hostname() : listenHost;
+  const host = EVERY_INTERFACE.has(listenHost) ? ownAddress() : listenHost;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The first that other machines may know; a container's own name is not known everywhere. */
+function ownAddress(): string {
+  const outward = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal);
+  return outward?.address ?? hostname();
 }
