@@ -16,7 +16,7 @@ export const fields = {
   adminPort: shared.adminPort(9_053),
   listenHost: shared.listenHost,
   advertisedAddress: optionalText('ADVERTISED_ADDRESS', {
-    doc: "host:port at which this process's siblings reach its gRPC: calls for a session are sent on to the process that holds it. Unset: LISTEN_HOST and the port, or this machine's name where that is every interface.",
+    doc: "host:port at which this process's siblings reach its gRPC: calls for a session are sent on to the process that holds it. Unset: LISTEN_HOST and the port, or this machine's first address where that is every interface. With TLS: a name of the certificate.",
     maxLength: 512,
   }),
   meshKey: shared.meshKey,

@@ -107,7 +107,16 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   const wakeRelay = (): void => relay.wake();
   const { watchLogEvents: mostEvents, watchLogKeep: keepMs } = config;
   const watching = openWatching({
-    ...{ url, database, bus, processId, clock, log, tokenFor, tls, wakeRelay, onStop },
+    url,
+    database,
+    bus,
+    processId,
+    clock,
+    log,
+    tokenFor,
+    tls,
+    wakeRelay,
+    onStop,
     masterKeys: config.masterKey,
     sessionPoolAddress: config.sessionPoolAddress.split(',')[0]!.trim(),
     environment: telegram?.id ?? REAL_TELEGRAM,

@@ -70,26 +70,28 @@ export function fromRegistry(
     timer = clock.setTimer(ms, () => void renew());
   }
 
-  /** One call for all sockets of the process, of any tenants. */
+  async function hold(holds: { holdIds?: string[]; closedHoldIds?: string[] }): Promise<void> {
+    const { lostHoldIds } = await registry.holdEgress({ processId, ...holds }, { parent: callOf(NO_TENANT) });
+    for (const holdId of lostHoldIds) {
+      const lost = held.get(holdId);
+      held.delete(holdId);
+      lost?.();
+    }
+  }
+
+  /** For all sockets of the process, of any tenants. */
   async function renew(): Promise<void> {
     const closedHoldIds = over.splice(0, HOLDS_A_CALL);
     const isDue = clock.monotonic() - heldAt >= HOLD_EVERY_MS - CLOSED_WITHIN_MS;
-    const holdIds = isDue ? [...held.keys()].slice(0, HOLDS_A_CALL) : [];
+    const due = isDue ? [...held.keys()] : [];
     try {
-      if (closedHoldIds.length + holdIds.length > 0) {
-        const { lostHoldIds } = await registry.holdEgress(
-          { processId, holdIds, closedHoldIds },
-          { parent: callOf(NO_TENANT) },
-        );
-        for (const holdId of lostHoldIds) {
-          const lost = held.get(holdId);
-          held.delete(holdId);
-          lost?.();
-        }
-      }
+      if (closedHoldIds.length > 0) await hold({ closedHoldIds });
+      for (let from = 0; from < due.length; from += HOLDS_A_CALL)
+        await hold({ holdIds: due.slice(from, from + HOLDS_A_CALL) });
       if (isDue) heldAt = clock.monotonic();
     } catch (error) {
-      over = [...closedHoldIds, ...over].slice(0, HOLDS_A_CALL);
+      // Said twice, it does no harm.
+      over = [...closedHoldIds, ...over];
       log.warn({ kind: 'ways_out_not_held', err: error }, 'ways out are kept at the next attempt');
     }
     plan(over.length > 0 ? CLOSED_WITHIN_MS : HOLD_EVERY_MS / 4);

@@ -143,6 +143,7 @@ describe('kept sessions', () => {
     await vi.waitFor(() => expect(standings.map(({ kind }) => kind)).toEqual(['here']));
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect([...connections.sessions()].map((session) => session.sessionId)).toEqual([sessionId]);
+    expect(standings).toHaveLength(1);
     watching.abort();
     await vi.waitFor(() => expect([...connections.sessions()]).toEqual([]), { timeout: 5_000 });
   });
