@@ -15,7 +15,7 @@ run: figures of different machines, or of different days, are not comparable.
 
 Names:
   auth        a call by a caller who is known already against one that asks for nobody; accounts that log in
-  messaging   how soon messages reach their watchers, and what an account that is watched costs
+  messaging   SendMessage against the bare driver, how soon messages reach their watchers, what a watched account costs
   pool        session-pool against a bare gRPC echo: acquires and releases, renewals, reclaims, counts, sync
   telegram    the driver and the local Telegram: many sessions, calls against GramJS, messages, connects
   transports  an echo behind grpc-js and behind connect-node

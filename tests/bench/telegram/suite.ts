@@ -107,17 +107,17 @@ async function measureCycles(local: Local, { cycles }: TelegramBench): Promise<L
   ];
 }
 
-interface Round {
+export interface Round {
   readonly rate: number;
   readonly cpuMicros: number;
 }
 
-interface Caller {
+export interface Caller {
   round(seconds: number): Promise<Round>;
   stop(): Promise<void>;
 }
 
-async function startCaller(args: readonly string[], keys: readonly Buffer[]): Promise<Caller> {
+export async function startCaller(args: readonly string[], keys: readonly Buffer[]): Promise<Caller> {
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<unknown> => {
