@@ -1766,7 +1766,7 @@ type WatchMessagesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The accounts, at most 1,000. Empty: all of the tenant, later ones included.
 	AccountIds []string `protobuf:"bytes,1,rep,name=account_ids,json=accountIds,proto3" json:"account_ids,omitempty"`
-	// Go on after this cursor, from an event of an earlier stream with the same accounts. Empty: from now.
+	// Go on after this cursor, from an event of an earlier stream of the tenant. Empty: from now.
 	Cursor        string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2187,7 +2187,7 @@ type isWatchMessagesResponse_Event interface {
 }
 
 type WatchMessagesResponse_MessageAdded struct {
-	// A message came in, or was sent from another app.
+	// A message came in or went out, through messaging or another app.
 	MessageAdded *Message `protobuf:"bytes,3,opt,name=message_added,json=messageAdded,proto3,oneof"`
 }
 
@@ -2217,7 +2217,8 @@ type WatchMessagesResponse_Gap struct {
 }
 
 type WatchMessagesResponse_ConnectionState struct {
-	// The account's connection changed its state: no events come while it is not connected.
+	// The account's connection changed its state: no events come while it is not connected. DEGRADED also while
+	// the account can not be held: somebody else leases its session, or somebody must act.
 	ConnectionState ConnectionState `protobuf:"varint,9,opt,name=connection_state,json=connectionState,proto3,enum=telegate.messaging.v1.ConnectionState,oneof"`
 }
 

@@ -87,8 +87,11 @@ type MessagingServiceClient interface {
 	GetChannelRole(ctx context.Context, in *GetChannelRoleRequest, opts ...grpc.CallOption) (*GetChannelRoleResponse, error)
 	// Streams what happens to one or many accounts, until the caller ends it. Scope `message:read`.
 	//
-	// Events of one account come in Telegram's order, each with a cursor; a new stream goes on after the cursor
-	// given. Events may come twice, never not at all without a `gap`. A reader that is slow is told of a gap.
+	// The first events say how each account is connected. Events of one account come in Telegram's order, each
+	// with a cursor; a new stream goes on after the cursor given, on any replica. Events may come twice after a
+	// crash, never not at all without a `gap`. A reader that is slow is served from a log, and told of a gap where
+	// that does not go back far enough. The stream ends with ACCOUNT_BANNED, NEEDS_LOGIN, SESSION_UNUSABLE or
+	// NOT_FOUND when that holds for every account that it names.
 	WatchMessages(ctx context.Context, in *WatchMessagesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchMessagesResponse], error)
 	// Lists the live connections of the tenant's sessions, over all replicas, by session. Scope `account:read`.
 	ListConnections(ctx context.Context, in *ListConnectionsRequest, opts ...grpc.CallOption) (*ListConnectionsResponse, error)
@@ -309,8 +312,11 @@ type MessagingServiceServer interface {
 	GetChannelRole(context.Context, *GetChannelRoleRequest) (*GetChannelRoleResponse, error)
 	// Streams what happens to one or many accounts, until the caller ends it. Scope `message:read`.
 	//
-	// Events of one account come in Telegram's order, each with a cursor; a new stream goes on after the cursor
-	// given. Events may come twice, never not at all without a `gap`. A reader that is slow is told of a gap.
+	// The first events say how each account is connected. Events of one account come in Telegram's order, each
+	// with a cursor; a new stream goes on after the cursor given, on any replica. Events may come twice after a
+	// crash, never not at all without a `gap`. A reader that is slow is served from a log, and told of a gap where
+	// that does not go back far enough. The stream ends with ACCOUNT_BANNED, NEEDS_LOGIN, SESSION_UNUSABLE or
+	// NOT_FOUND when that holds for every account that it names.
 	WatchMessages(*WatchMessagesRequest, grpc.ServerStreamingServer[WatchMessagesResponse]) error
 	// Lists the live connections of the tenant's sessions, over all replicas, by session. Scope `account:read`.
 	ListConnections(context.Context, *ListConnectionsRequest) (*ListConnectionsResponse, error)

@@ -236,8 +236,11 @@ class MessagingServiceServicer:
     def WatchMessages(self, request, context):
         """Streams what happens to one or many accounts, until the caller ends it. Scope `message:read`.
 
-        Events of one account come in Telegram's order, each with a cursor; a new stream goes on after the cursor
-        given. Events may come twice, never not at all without a `gap`. A reader that is slow is told of a gap.
+        The first events say how each account is connected. Events of one account come in Telegram's order, each
+        with a cursor; a new stream goes on after the cursor given, on any replica. Events may come twice after a
+        crash, never not at all without a `gap`. A reader that is slow is served from a log, and told of a gap where
+        that does not go back far enough. The stream ends with ACCOUNT_BANNED, NEEDS_LOGIN, SESSION_UNUSABLE or
+        NOT_FOUND when that holds for every account that it names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

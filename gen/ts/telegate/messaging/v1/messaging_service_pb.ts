@@ -958,7 +958,7 @@ export type WatchMessagesRequest = Message<"telegate.messaging.v1.WatchMessagesR
   accountIds: string[];
 
   /**
-   * Go on after this cursor, from an event of an earlier stream with the same accounts. Empty: from now.
+   * Go on after this cursor, from an event of an earlier stream of the tenant. Empty: from now.
    *
    * @generated from field: string cursor = 2;
    */
@@ -1118,7 +1118,7 @@ export type WatchMessagesResponse = Message<"telegate.messaging.v1.WatchMessages
    */
   event: {
     /**
-     * A message came in, or was sent from another app.
+     * A message came in or went out, through messaging or another app.
      *
      * @generated from field: telegate.messaging.v1.Message message_added = 3;
      */
@@ -1166,7 +1166,8 @@ export type WatchMessagesResponse = Message<"telegate.messaging.v1.WatchMessages
     case: "gap";
   } | {
     /**
-     * The account's connection changed its state: no events come while it is not connected.
+     * The account's connection changed its state: no events come while it is not connected. DEGRADED also while
+     * the account can not be held: somebody else leases its session, or somebody must act.
      *
      * @generated from field: telegate.messaging.v1.ConnectionState connection_state = 9;
      */
@@ -1446,8 +1447,11 @@ export const MessagingService: GenService<{
   /**
    * Streams what happens to one or many accounts, until the caller ends it. Scope `message:read`.
    *
-   * Events of one account come in Telegram's order, each with a cursor; a new stream goes on after the cursor
-   * given. Events may come twice, never not at all without a `gap`. A reader that is slow is told of a gap.
+   * The first events say how each account is connected. Events of one account come in Telegram's order, each
+   * with a cursor; a new stream goes on after the cursor given, on any replica. Events may come twice after a
+   * crash, never not at all without a `gap`. A reader that is slow is served from a log, and told of a gap where
+   * that does not go back far enough. The stream ends with ACCOUNT_BANNED, NEEDS_LOGIN, SESSION_UNUSABLE or
+   * NOT_FOUND when that holds for every account that it names.
    *
    * @generated from rpc telegate.messaging.v1.MessagingService.WatchMessages
    */
