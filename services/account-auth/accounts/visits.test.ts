@@ -270,10 +270,12 @@ describe('the health sweep', () => {
     return rows.map(({ at }) => at.getTime());
   };
 
-  test('checks each account once, by two replicas, at the rate of one', async () => {
+  test('checks each account once, by five replicas, at the rate of one', async () => {
     await swept(12);
     const perMinute = 600;
-    const replicas = [reach(), reach()].map((reached) => startHealthSweep(accounts, reached, { perMinute }));
+    const replicas = Array.from({ length: 5 }, () => reach()).map((reached) =>
+      startHealthSweep(accounts, reached, { perMinute }),
+    );
     await vi.waitFor(async () => expect(await checkedAt()).toHaveLength(12), { timeout: 20_000 });
     await Promise.all(replicas.map((replica) => replica.stop()));
     const times = await checkedAt();
