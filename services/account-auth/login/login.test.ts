@@ -270,6 +270,18 @@ describe('with a password', () => {
     expect(authorisations(id)).toBe(0);
   });
 
+  test('a crash in the middle gives no attempts back', async () => {
+    const { phone } = mesh.telegram.account({ password: 'secret' });
+    const { name } = await started(phone);
+    await submitCode(here.logins, name, codeOf(phone), limits());
+    const guess = () => submitPassword(here.logins, name, 'guess', limits());
+    await expect(guess()).rejects.toMatchObject({ metadata: { attempts_left: '2' } });
+    await sql`update telegram_logins set is_unsure = true where login_id = ${name.loginId}::uuid`.execute(
+      mesh.database.kysely,
+    );
+    await expect(guess()).rejects.toMatchObject({ metadata: { attempts_left: '1' } });
+  });
+
   test('before the code it is not wanted', async () => {
     const { phone } = mesh.telegram.account({ password: 'secret' });
     const { name } = await started(phone);
