@@ -1,7 +1,7 @@
 import type { Actor } from '#gen/telegate/messaging/v1/messaging_pb.ts';
 import { servicePrincipal, type Principal } from '#lib/auth/principal.ts';
 import { expired, pause, within, type Clock } from '#lib/lifecycle/clock.ts';
-import { Cancelled, DeadlineExceeded, DomainError, GoingAway } from '#lib/rpc/errors.ts';
+import { DeadlineExceeded, GoingAway } from '#lib/rpc/errors.ts';
 import type { CallContext } from '#lib/rpc/implement.ts';
 import { LeaseLost } from '#lib/telegram/errors.ts';
 import type { ConnectionState } from '#lib/telegram/lasting-link.ts';
@@ -19,8 +19,10 @@ import type {
   SessionEvent,
   Standing,
 } from './live-session.ts';
+import { unlessAborted } from './giving-up.ts';
 import * as store from './store.ts';
 import { take, type TakingParts } from './taking.ts';
+import { turnOf, viewOf } from './view.ts';
 
 export interface ConnectionsParts {
   /** Everything but what is told of a session: that is for this class to hear. */
@@ -299,26 +301,6 @@ export class HeldConnections implements Connections {
   }
 }
 
-function viewOf(holding: Holding, call: LiveSession['call']): LiveSession {
-  const { sessionId, accountId, tenantId, environment } = holding.held.session;
-  return {
-    sessionId,
-    accountId,
-    tenantId,
-    environment,
-    get userId() {
-      return holding.userId;
-    },
-    get state() {
-      return holding.isClosing ? 'closed' : holding.state;
-    },
-    get updates() {
-      return holding.updates;
-    },
-    call,
-  };
-}
-
 /** An id and a token prove the lease, not whose it is. */
 function requireOwn({ held: { session } }: Holding, leaseId: string, principal: Principal): void {
   if (principal.role === 'operator' || principal.subject === session.subject) return;
@@ -327,26 +309,4 @@ function requireOwn({ held: { session } }: Holding, leaseId: string, principal: 
 
 function accountKey(tenantId: string, accountId: string): string {
   return `${tenantId} ${accountId}`;
-}
-
-/** An operator that crosses into many tenants is one caller. */
-function turnOf({ homeTenantId, subject }: Principal): string {
-  return `${homeTenantId} ${subject}`;
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  if (signal.aborted) throw reasonOf(signal);
-  const { promise, reject } = Promise.withResolvers<never>();
-  const stop = (): void => reject(reasonOf(signal));
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-function reasonOf(signal: AbortSignal): Error {
-  return signal.reason instanceof DomainError ? signal.reason : new Cancelled();
 }

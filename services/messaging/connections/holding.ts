@@ -1,5 +1,5 @@
 import { within, type Clock } from '#lib/lifecycle/clock.ts';
-import { DomainError, GoingAway, QuotaExceeded } from '#lib/rpc/errors.ts';
+import { GoingAway, QuotaExceeded } from '#lib/rpc/errors.ts';
 import { AccountSession } from '#lib/telegram/account-session.ts';
 import type { Breakers } from '#lib/telegram/breakers.ts';
 import { Api } from '#lib/telegram/client.ts';
@@ -15,6 +15,7 @@ import { UpdateLoop } from '#lib/telegram/updates.ts';
 import type { Freshness } from '#lib/telegram/updates/freshness.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import type { WayOut } from './egress.ts';
+import { pauseUnlessAborted } from './giving-up.ts';
 import type { LiveCallOptions, UpdatesSource } from './live-session.ts';
 import { Pacer } from './pacer.ts';
 import { Turns } from './turns.ts';
@@ -199,7 +200,7 @@ export class Holding {
         if (error instanceof FloodWait && call.waitForFlood) {
           const waitMs = error.wait.seconds * 1_000;
           if (waitMs + MARGIN_MS < left() && !call.signal?.aborted) {
-            await pausedUnlessLost(clock, waitMs, [this.held.guard.lost, call.signal]);
+            await pauseUnlessAborted(clock, waitMs, [this.held.guard.lost, call.signal]);
             continue;
           }
         }
@@ -331,23 +332,4 @@ export class Holding {
 
 function isRefusal(error: unknown): boolean {
   return error instanceof FloodWait || error instanceof BreakerOpen || error instanceof QuotaExceeded;
-}
-
-async function pausedUnlessLost(
-  clock: Clock,
-  ms: number,
-  signals: readonly (AbortSignal | undefined)[],
-): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = clock.setTimer(ms, resolve);
-  const stop = (): void => resolve();
-  for (const signal of signals) {
-    if (signal?.aborted) stop();
-    signal?.addEventListener('abort', stop, { once: true });
-  }
-  await promise;
-  timer.cancel();
-  for (const signal of signals) signal?.removeEventListener('abort', stop);
-  for (const signal of signals)
-    if (signal?.aborted) throw signal.reason instanceof DomainError ? signal.reason : new GoingAway();
 }

@@ -60,7 +60,7 @@ describe('waits', () => {
       ['users.getUsers'],
       {
         case: 'floodWait',
-        value: { wait: { seconds: 40n, nanos: 0 } },
+        value: { wait: { seconds: 10n, nanos: 0 } },
       } as never,
       1,
     );

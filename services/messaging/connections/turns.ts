@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '#lib/lifecycle/clock.ts';
-import { Cancelled, DeadlineExceeded, DomainError, QuotaExceeded } from '#lib/rpc/errors.ts';
+import { DeadlineExceeded, QuotaExceeded } from '#lib/rpc/errors.ts';
+import { reasonOf } from './giving-up.ts';
 import type { Pacer } from './pacer.ts';
 
 export interface TurnWanted {
@@ -144,8 +145,4 @@ export class Turns {
     this.#waiting -= 1;
     return true;
   }
-}
-
-function reasonOf(signal: AbortSignal): unknown {
-  return signal.reason instanceof DomainError ? signal.reason : new Cancelled();
 }
