@@ -162,6 +162,17 @@ export async function refusal(call: Promise<unknown>): Promise<DomainError> {
   throw error;
 }
 
+/** How often an account called a method of Telegram. */
+export function callsOf({ telegram }: TestMessaging, { id }: Account, method: string): number {
+  const { calls } = telegram.telegram.log;
+  let count = 0;
+  for (let number = calls.first; number < calls.next; number += 1) {
+    const one = calls.at(number)!;
+    if (one.method === method && one.accountId === id) count += 1;
+  }
+  return count;
+}
+
 /** The texts in the chat of `account` with `other`, the oldest first. */
 export function textsBetween(account: Account, other: Account): string[] {
   const ids = account.dialogs.get(other.id)?.ids ?? [];

@@ -8,7 +8,14 @@ import { ChannelKind } from '#gen/telegate/local_telegram/v1/world_pb.ts';
 import { startControl, type TestControl } from '../../../tests/support/local-telegram-control.ts';
 import { peerRoutes } from '../peers/routes.ts';
 import { sendingRoutes } from '../sending/routes.ts';
-import { callOf, openTestMessaging, refusal, type Acting, type TestMessaging } from '../test-messaging.ts';
+import {
+  callOf,
+  callsOf,
+  openTestMessaging,
+  refusal,
+  type Acting,
+  type TestMessaging,
+} from '../test-messaging.ts';
 import { readingRoutes } from './routes.ts';
 
 let messaging: TestMessaging;
@@ -139,6 +146,7 @@ test('unread messages of all and of one, marked as read never back', async () =>
   const peer = '@bob_writes';
   expect(await ask('markRead', { peer, upToMessageId: idOf('bob 5') })).toEqual({ unreadCount: 2 });
   expect(await ask('markRead', { peer, upToMessageId: idOf('bob 2') })).toEqual({ unreadCount: 2 });
+  expect(callsOf(messaging, ann.account, 'messages.readHistory')).toBe(1);
   const left = await ask('listUnread', { peer });
   expect(textsOf(left.messages)).toEqual(['bob 7', 'bob 6']);
   expect(await ask('markRead', { peer })).toEqual({ unreadCount: 0 });
@@ -153,11 +161,7 @@ test('a peer is asked for once, and never seen is said', async () => {
   expect(first.peer).toMatchObject({ peer: `user:${dee.id}`, title: 'Dee', username: 'dee_silent' });
   expect(await resolve(first.peer!.peer!)).toEqual(first);
   await resolve('https://t.me/dee_silent');
-  const { calls } = messaging.telegram.telegram.log;
-  const asked = Array.from({ length: calls.next - calls.first }, (_, index) =>
-    calls.at(calls.first + index)!,
-  ).filter(({ method, accountId }) => method === 'contacts.resolveUsername' && accountId === ann.account.id);
-  expect(asked).toHaveLength(1);
+  expect(callsOf(messaging, ann.account, 'contacts.resolveUsername')).toBe(1);
   expect((await refusal(resolve('user:424242'))).reason).toBe(ErrorReason.NOT_FOUND);
 });
 

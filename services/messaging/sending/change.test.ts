@@ -119,6 +119,12 @@ test('a hash that Telegram does not take any more is forgotten and asked for ane
   );
   const byForm = send('lost', { peer: `user:${bob.account.id}` }, messaging.restarted());
   expect((await refusal(byForm)).reason).toBe(ErrorReason.NOT_FOUND);
+  const { rows } = await sql`
+    select form from peers
+    where session_id = ${ann.session.sessionId} and form = ${`user:${bob.account.id}`}`.execute(
+    messaging.database.kysely,
+  );
+  expect(rows).toEqual([]);
 });
 
 test('a lease that is lost in the middle of a call ends it, and the repeat is the same message', async () => {

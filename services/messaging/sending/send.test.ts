@@ -9,6 +9,7 @@ import { FaultMoment, FaultSpecSchema } from '#gen/telegate/local_telegram/v1/fa
 import { TextFormat } from '#gen/telegate/messaging/v1/messaging_pb.ts';
 import {
   callOf,
+  callsOf,
   openTestMessaging,
   refusal,
   textsBetween,
@@ -63,7 +64,9 @@ test('the same request is sent once, whoever repeats it and when', async () => {
   const text = 'only once';
   const calls = Array.from({ length: 5 }, () => send({ requestId, text }));
   const first = await Promise.all(calls);
+  const asked = callsOf(messaging, ann.account, 'messages.sendMessage');
   const again = await send({ requestId, text }, messaging.restarted());
+  expect(callsOf(messaging, ann.account, 'messages.sendMessage')).toBe(asked);
   for (const one of [...first, again]) expect(one.messageId).toBe(first[0]!.messageId);
   expect(textsBetween(bob.account, ann.account).filter((one) => one === text)).toHaveLength(1);
   const events = (await messaging.events()).filter(
