@@ -80,6 +80,7 @@ test('the key goes to the process that holds the claim, of whatever tenant, and 
         accountId,
         labels: { team: 'a' },
         source: SessionSource.IMPORT,
+        subject: 'key:other',
       },
     },
   ]);
