@@ -15,7 +15,9 @@ export type AcquireOutcome =
   /** The answer that the same request got before. */
   | { kind: 'replayed'; lease: Lease }
   | { kind: 'refused'; error: RequestIdReused }
-  | { kind: 'none_free' };
+  | { kind: 'none_free' }
+  /** One would do, but another transaction has its row in hand for the moment: ask again. */
+  | { kind: 'busy' };
 
 /**
  * Leases a session to each request that finds one, all in one transaction. Behind a queue, waiters are served
@@ -34,7 +36,8 @@ async function acquireIn(trx: PoolTransaction, requests: readonly LeaseRequest[]
   const outcomes = new Map<LeaseRequest, AcquireOutcome>();
   const { fresh, repeats } = await answerRepeats(trx, requests, outcomes);
 
-  let chosen = await chooseAll(trx, fresh, false);
+  const busy = new Set<LeaseRequest>();
+  let chosen = await chooseAll(trx, fresh, busy, false);
   const missed = fresh.filter((request) => !chosen.has(request));
   const behind = await tenantsThatWait(
     trx,
@@ -48,7 +51,7 @@ async function acquireIn(trx: PoolTransaction, requests: readonly LeaseRequest[]
     // A waiter that was just served may have had the request_id of one of these.
     const late = missed.filter(({ tenantId }) => behind.includes(tenantId));
     const { fresh: unanswered } = await answerRepeats(trx, late, outcomes);
-    const lateChoice = await chooseAll(trx, unanswered, true);
+    const lateChoice = await chooseAll(trx, unanswered, busy, true);
     chosen = new Map([...chosen, ...lateChoice]);
   }
 
@@ -58,7 +61,9 @@ async function acquireIn(trx: PoolTransaction, requests: readonly LeaseRequest[]
     const outcome = outcomes.get(first);
     if (outcome) outcomes.set(request, outcome);
   }
-  return requests.map((request) => outcomes.get(request) ?? { kind: 'none_free' });
+  return requests.map(
+    (request) => outcomes.get(request) ?? { kind: busy.has(request) ? 'busy' : 'none_free' },
+  );
 }
 
 /**
@@ -109,6 +114,7 @@ function replayed(answer: Uint8Array | RequestIdReused): AcquireOutcome {
 async function chooseAll(
   trx: PoolTransaction,
   requests: readonly LeaseRequest[],
+  busy: Set<LeaseRequest>,
   behindQueue: boolean,
 ): Promise<Map<LeaseRequest, Grant>> {
   const chosen = new Map<LeaseRequest, Grant>();
@@ -118,10 +124,13 @@ async function chooseAll(
     const { tenantId, selector } = group[0]!;
     // Sessions that an earlier group of this batch took are locked by this very transaction: ask for more.
     const free = await lockFree(trx, tenantId, selector, group.length + taken.size, { behindQueue });
-    const usable = free.filter((sessionId) => !taken.has(sessionId));
+    const usable = free.sessions.filter((sessionId) => !taken.has(sessionId));
     for (const request of group) {
       const sessionId = usable.shift();
-      if (sessionId === undefined) break;
+      if (sessionId === undefined) {
+        if (free.busy) busy.add(request);
+        continue;
+      }
       taken.add(sessionId);
       chosen.set(request, { sessionId, request });
     }

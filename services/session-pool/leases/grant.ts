@@ -50,7 +50,7 @@ function methodIsFree(method: string): RawBuilder<SqlBool> {
 
 /**
  * Locks up to `count` grantable sessions, the least recently used first. Passes over those that another
- * transaction is busy with, so it never waits.
+ * transaction is busy with, so it never waits; `busy` when there were such and too few others.
  *
  * A scan of the tenant's slots: an index that was kept in the order of use would cost every grant and release
  * more than that. The candidates are found first, because PostgreSQL sorts the whole table when it locks and
@@ -62,7 +62,7 @@ export async function lockFree(
   selector: Selector,
   count: number,
   options: { behindQueue: boolean },
-): Promise<bigint[]> {
+): Promise<{ sessions: bigint[]; busy: boolean }> {
   const nobodyWaits = options.behindQueue
     ? sql`true`
     : sql`not exists (select from waiters where waiters.tenant_id = ${tenantId}::uuid and waiters.granted is null)`;
@@ -89,9 +89,9 @@ export async function lockFree(
   // As many again, for those that others are busy with.
   const candidates = 2 * count;
   const { seen, sessions } = await lockFirst(candidates);
-  if (sessions.length === count || seen < candidates) return sessions;
-  const { sessions: others } = await lockFirst(null);
-  return others;
+  if (sessions.length === count || seen < candidates) return { sessions, busy: sessions.length < seen };
+  const all = await lockFirst(null);
+  return { sessions: all.sessions, busy: all.sessions.length < Math.min(count, all.seen) };
 }
 
 /** One session that the transaction has locked, and who gets it. */

@@ -50,3 +50,33 @@ test('unless a repeat with its request_id may still ask for it', async () => {
   const again = await leasing.acquire(leaseRequest(tenant, { replay }), gaveUp);
   expect(again.leaseId).toBe(lease.leaseId);
 });
+
+test('a session whose row somebody has in hand for a moment is not refused', async () => {
+  const tenant = randomUUIDv7();
+  await addSessions(pool, tenant, 1);
+  const tried = Promise.withResolvers<void>();
+  const clock: typeof pool.clock = {
+    ...pool.clock,
+    setTimer(ms, fn) {
+      tried.resolve();
+      return pool.clock.setTimer(ms, fn);
+    },
+  };
+  const watched = createLeasing({ ...pool, clock }, createQueue(pool), hub);
+  const inHand = await pool.database.kysely.startTransaction().execute();
+  await sql`select from slots where tenant_id = ${tenant}::uuid for update`.execute(inHand);
+  const lease = watched.acquire(leaseRequest(tenant), { waitMs: 0, signal: new AbortController().signal });
+  await tried.promise;
+  await inHand.rollback().execute();
+  await expect(lease).resolves.toMatchObject({ holder: 'worker' });
+});
+
+test('one that stays in hand is refused like one that is not free', async () => {
+  const tenant = randomUUIDv7();
+  await addSessions(pool, tenant, 1);
+  const inHand = await pool.database.kysely.startTransaction().execute();
+  await sql`select from slots where tenant_id = ${tenant}::uuid for update`.execute(inHand);
+  const lease = leasing.acquire(leaseRequest(tenant), { waitMs: 0, signal: new AbortController().signal });
+  await expect(lease).rejects.toMatchObject({ name: 'NoFreeSession' });
+  await inHand.rollback().execute();
+});

@@ -1,6 +1,7 @@
 import type { Lease } from '#gen/telegate/session_pool/v1/lease_pb.ts';
 import { createBatcher } from '#lib/batching/batcher.ts';
 import { Cancelled } from '#lib/rpc/errors.ts';
+import { pause } from '#lib/lifecycle/clock.ts';
 import { instruments } from '#lib/telemetry/metrics.ts';
 import { LeaseLostError } from '../errors.ts';
 import type { NoticeHub } from '../notices/hub.ts';
@@ -16,6 +17,7 @@ import { renewLeases, type HeldLease, type Renewal } from './renew.ts';
 /** How long the first renewal of a batch waits for others: a renewal is in no hurry, and a commit is not free. */
 const RENEWAL_GATHER_MS = 100;
 const REQUESTS_A_BATCH = 256;
+const BUSY_PAUSES_MS = [5, 10, 20, 40, 80, 160];
 const RENEWALS_A_BATCH = 1_000;
 
 const metrics = instruments((meter) => ({
@@ -82,9 +84,20 @@ export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing
         return giveCredentialsAgain(pool, outcome.lease, request);
       case 'refused':
         throw outcome.error;
+      case 'busy':
       case 'none_free':
         throw await refusalOf(request);
     }
+  }
+
+  /** Whoever has a row in hand has it for a moment: a change of labels is no reason to refuse a lease. */
+  async function acquireSoon(request: LeaseRequest, signal: AbortSignal): Promise<AcquireOutcome> {
+    for (const pauseMs of BUSY_PAUSES_MS) {
+      const outcome = await acquires.submit(request);
+      if (outcome.kind !== 'busy') return outcome;
+      await pause(clock, pauseMs, signal);
+    }
+    return acquires.submit(request);
   }
 
   /** The caller gave up meanwhile, and without a request_id nobody can ever learn of this lease. */
@@ -102,8 +115,8 @@ export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing
   return {
     async acquire(request, waiting) {
       const started = clock.monotonic();
-      let outcome = await acquires.submit(request);
-      if (outcome.kind === 'none_free' && waiting.waitMs > 0) {
+      let outcome = await acquireSoon(request, waiting.signal);
+      if (isRefusal(outcome) && waiting.waitMs > 0) {
         const waitMs = waiting.waitMs - (clock.monotonic() - started);
         if (waitMs > 0) outcome = await queue.enter(request, { ...waiting, waitMs });
       }
@@ -125,4 +138,8 @@ export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing
       return outcome.kind === 'ended';
     },
   };
+}
+
+function isRefusal({ kind }: AcquireOutcome): boolean {
+  return kind === 'none_free' || kind === 'busy';
 }

@@ -151,7 +151,9 @@ async function chooseInOrder(
     const key = row.selector_key;
     if (!free.has(key)) {
       const wanted = sizes.get(key)! + taken.size;
-      free.set(key, await lockFree(trx, tenantId, selectorFromKey(key), wanted, { behindQueue: true }));
+      const selector = selectorFromKey(key);
+      const { sessions } = await lockFree(trx, tenantId, selector, wanted, { behindQueue: true });
+      free.set(key, sessions);
     }
     const candidates = free.get(key)!;
     while (candidates.length > 0 && taken.has(candidates[0]!)) candidates.shift();
