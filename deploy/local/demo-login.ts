@@ -21,11 +21,14 @@ export interface LoginTour {
   name: string;
 }
 
-/** A user of its own, whose account logs in through a proxy; only where a local Telegram knows the code. */
-export async function loginTour({ tour, mesh, name }: LoginTour): Promise<void> {
+/**
+ * A user of its own, whose account logs in through a proxy; only where a local Telegram knows the code. Answers the
+ * user's access token.
+ */
+export async function loginTour({ tour, mesh, name }: LoginTour): Promise<string | undefined> {
   const { account_auth: auth, local_telegram: local, session_pool: pool } = mesh.endpoints;
   const { proxy_registry: registry } = mesh.endpoints;
-  if (mesh.telegram?.kind !== 'local' || !auth || !local || !pool || !registry) return;
+  if (mesh.telegram?.kind !== 'local' || !auth || !local || !pool || !registry) return undefined;
   const open = clientsOf(tour);
 
   const token = await tour.step('a user registers and logs in', async () => {
@@ -87,6 +90,7 @@ export async function loginTour({ tour, mesh, name }: LoginTour): Promise<void> 
     check(session?.state === SessionState.FREE, 'its session to be free in the pool');
     return told(`${account.name}, session ${account.sessionId} is free in the pool`);
   });
+  return token;
 }
 
 function clientsOf(tour: Tour): <T extends { close(): void }>(client: T) => T {

@@ -7,6 +7,7 @@ import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_s
 import { gatewayTour } from './demo-gateway.ts';
 import { leaseTour, meshIsReady } from './demo-leases.ts';
 import { loginTour } from './demo-login.ts';
+import { messageTour } from './demo-messages.ts';
 import { describe, startTour } from './demo-tour.ts';
 import { messageOf } from './failure.ts';
 import type { MeshFile } from './mesh-file.ts';
@@ -18,8 +19,9 @@ const HELP = `npm run demo: a tour of a running mesh, a line a step; exit 0 only
   --mesh-file PATH  where the mesh wrote its endpoints and key (default: .telegate/mesh.json)
   --help            this text
 
-It imports two made-up sessions, logs an account of the local Telegram in, uses them and deletes them again; other
-sessions are not touched. The user that it registers stays, and the account at the local Telegram.
+It imports two made-up sessions, logs an account of the local Telegram in, lets another two write to each other, and
+deletes what it brought to the mesh; other sessions are not touched. The user that it registers stays, and the accounts at
+the local Telegram.
 `;
 
 const EXIT_FAILURE = 1;
@@ -85,8 +87,9 @@ async function visit(mesh: MeshFile, endpoint: { grpc: string; admin: string }):
       const name = `demo-${randomBytes(4).toString('hex')}`;
       await leaseTour({ tour, pool, clock, name });
       const gateway = mesh.endpoints['gateway'];
-      await loginTour({ tour, mesh, name });
+      const token = await loginTour({ tour, mesh, name });
       if (gateway) await gatewayTour({ tour, mesh, url: `http://${gateway.grpc}`, pool, name });
+      if (token !== undefined) await messageTour({ tour, mesh, token, clock, name });
     };
     await Promise.race([steps(), interrupted.promise]);
     held = true;
