@@ -83,6 +83,30 @@ test('a session comes, its account becomes known, it goes, and the account keeps
   await expect.poll(() => places(tenantId)).toEqual([{ ...place, account_id: accountId, session_id: 2n }]);
 });
 
+test('an account that is deleted leaves its place to the next', async () => {
+  const tenantId = randomUUID();
+  await addProxies(registry, tenantId, 1, { capacity: 1 });
+  const add = (sessionId: bigint, accountId: string) =>
+    eventOf(tenantId, sessionId, 1n, {
+      case: 'sessionAdded',
+      value: { sessionId, name: 's', environment: 'local', accountId, source: 'login' },
+    });
+  const [first, second] = [randomUUID(), randomUUID()];
+  await bus.publish([add(31n, first)]);
+  await expect.poll(() => places(tenantId)).toHaveLength(1);
+  await bus.publish([eventOf(tenantId, 31n, 2n, { case: 'sessionRemoved', value: { sessionId: 31n } })]);
+  await expect.poll(async () => (await places(tenantId))[0]!.session_id).toBeNull();
+  const deleted = eventOf(tenantId, 0n, 1n, { case: 'accountDeleted', value: { accountId: first } });
+  const subject = `telegate.v1.account_auth.${first}.account_deleted`;
+  await bus.publish([{ ...deleted, entityId: first, subject }]);
+  await expect.poll(() => places(tenantId)).toEqual([]);
+  await bus.publish([add(32n, second)]);
+  await expect
+    .poll(async () => (await places(tenantId)).map(({ state }) => state))
+    .toEqual([AssignmentState.ASSIGNED]);
+  expect(await wrongCounts(registry)).toEqual([]);
+});
+
 test('a session without an account takes its place with it', async () => {
   const tenantId = randomUUID();
   await addProxies(registry, tenantId, 1, { capacity: 1 });

@@ -3,18 +3,21 @@ import { EventSchema } from '#gen/telegate/events/v1/events_pb.ts';
 import type { BusEvent, Consumer, EventBus } from '#lib/events/bus.ts';
 import { handleOnce } from '#lib/events/consumer.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
-import { enterSession, leaveSession, linkAccount } from './assignments/enter.ts';
+import { enterSession, leaveAccount, leaveSession, linkAccount } from './assignments/enter.ts';
 import type { Registry } from './registry.ts';
 import type { RegistryTransaction } from './tables.ts';
 
 export const SESSIONS_DURABLE = 'proxy-registry-sessions';
 
-const SUBJECTS = ['session_added', 'session_updated', 'session_removed'].map(
-  (event) => `telegate.v1.session_pool.*.${event}`,
-);
+const SUBJECTS = [
+  ...['session_added', 'session_updated', 'session_removed'].map(
+    (event) => `telegate.v1.session_pool.*.${event}`,
+  ),
+  'telegate.v1.account_auth.*.account_deleted',
+];
 
 /**
- * Sessions that enter the pool get their proxy, those that leave it give theirs up. Whoever dials before an event
+ * Sessions that enter the pool get their proxy; those that leave it, and accounts that are deleted, give theirs up. Whoever dials before an event
  * has come asks ResolveEgress, which does the same.
  */
 export function consumeSessions(registry: Registry, bus: EventBus): Promise<Consumer> {
@@ -47,6 +50,10 @@ async function applySession(
     if (accountId !== null) await linkAccount(trx, registry, { tenantId, sessionId, accountId });
   } else if (payload.case === 'sessionRemoved')
     await leaveSession(trx, registry, { tenantId, sessionId: payload.value.sessionId });
+  else if (payload.case === 'accountDeleted') {
+    const accountId = knownAccount(payload.value.accountId);
+    if (accountId !== null) await leaveAccount(trx, registry, { tenantId, accountId });
+  }
 }
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

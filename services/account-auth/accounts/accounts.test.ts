@@ -15,6 +15,7 @@ import { startSettling } from './settle.ts';
 import { recordLogin } from './store.ts';
 import {
   accountCalls,
+  eventsOf,
   callOf,
   ENVIRONMENT,
   newCaller,
@@ -336,6 +337,10 @@ describe('deleting', () => {
     const { accountId, phone } = account;
     await expect(calls.remove(newCaller(), { accountId })).rejects.toEqual(refused(ErrorReason.NOT_FOUND));
     await calls.remove(ctx, { accountId, requestId: 'r' });
+    expect((await eventsOf(accounts, accountId)).at(-1)).toMatchObject({
+      case: 'accountDeleted',
+      value: { accountId },
+    });
     await expect(sessionOf(ctx, sessionId)).rejects.toEqual(refused(ErrorReason.NOT_FOUND));
     await expect(calls.get(ctx, { case: 'accountId', value: accountId })).rejects.toEqual(
       refused(ErrorReason.NOT_FOUND),

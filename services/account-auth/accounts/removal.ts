@@ -7,7 +7,7 @@ import { DomainError, NotFound, RequestIdReused } from '#lib/rpc/errors.ts';
 import type { CallContext } from '#lib/rpc/implement.ts';
 import { appendAudit } from '../identity/audit.ts';
 import { asCaller, type Accounts } from './accounts.ts';
-import { deleteRow, findAccount, lockAccount } from './store.ts';
+import { appendAccountEvent, deleteRow, findAccount, lockAccount } from './store.ts';
 
 export interface AccountRemoval {
   accountId: string;
@@ -42,6 +42,7 @@ export async function removeAccount(
         // It logged in meanwhile: what it was asked to lose is another session.
         if (row.session_id !== null && row.session_id !== account.session_id)
           throw new NotFound('session of account', accountId);
+        await appendAccountEvent(trx, row, { case: 'accountDeleted', value: { accountId } });
         await deleteRow(trx, accountId);
         await appendAudit(trx, {
           tenantId,
@@ -55,6 +56,7 @@ export async function removeAccount(
       if (replay) await saveAnswers(trx, [{ key: replay, answer }]);
     }),
   );
+  accounts.wakeRelay();
 }
 
 async function isAnswered({ database }: Accounts, replay: ReplayKey | undefined): Promise<boolean> {

@@ -41,3 +41,15 @@ export async function leaveSession(
   else place.sessionId = null;
   await turn.save();
 }
+
+/** An account that its owner deleted: its place is somebody else's. */
+export async function leaveAccount(
+  trx: RegistryTransaction,
+  registry: Pick<Registry, 'settings' | 'random'>,
+  account: { tenantId: string; accountId: string },
+): Promise<void> {
+  const question = { ...account, sessionId: null };
+  const turn = await openTurn(trx, registry, [question], () => false);
+  turn.remove(turn.placeOf(question));
+  await turn.save();
+}

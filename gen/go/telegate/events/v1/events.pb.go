@@ -69,6 +69,7 @@ type Event struct {
 	//	*Event_AccountFrozen
 	//	*Event_AccountBanned
 	//	*Event_CredentialRevoked
+	//	*Event_AccountDeleted
 	//	*Event_SessionDegraded
 	//	*Event_BreakerOpened
 	//	*Event_BreakerClosed
@@ -334,6 +335,15 @@ func (x *Event) GetCredentialRevoked() *CredentialRevoked {
 	return nil
 }
 
+func (x *Event) GetAccountDeleted() *AccountDeleted {
+	if x != nil {
+		if x, ok := x.Payload.(*Event_AccountDeleted); ok {
+			return x.AccountDeleted
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetSessionDegraded() *SessionDegraded {
 	if x != nil {
 		if x, ok := x.Payload.(*Event_SessionDegraded); ok {
@@ -523,6 +533,11 @@ type Event_CredentialRevoked struct {
 	CredentialRevoked *CredentialRevoked `protobuf:"bytes,46,opt,name=credential_revoked,json=credentialRevoked,proto3,oneof"`
 }
 
+type Event_AccountDeleted struct {
+	// account_auth: an account was deleted by its owner.
+	AccountDeleted *AccountDeleted `protobuf:"bytes,47,opt,name=account_deleted,json=accountDeleted,proto3,oneof"`
+}
+
 type Event_SessionDegraded struct {
 	// messaging: a session can not be connected for now.
 	SessionDegraded *SessionDegraded `protobuf:"bytes,60,opt,name=session_degraded,json=sessionDegraded,proto3,oneof"`
@@ -610,6 +625,8 @@ func (*Event_AccountFrozen) isEvent_Payload() {}
 func (*Event_AccountBanned) isEvent_Payload() {}
 
 func (*Event_CredentialRevoked) isEvent_Payload() {}
+
+func (*Event_AccountDeleted) isEvent_Payload() {}
 
 func (*Event_SessionDegraded) isEvent_Payload() {}
 
@@ -1819,6 +1836,52 @@ func (x *AccountBanned) GetAccountId() string {
 	return ""
 }
 
+// An account was deleted.
+type AccountDeleted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account.
+	AccountId     string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountDeleted) Reset() {
+	*x = AccountDeleted{}
+	mi := &file_telegate_events_v1_events_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountDeleted) ProtoMessage() {}
+
+func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_events_v1_events_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountDeleted.ProtoReflect.Descriptor instead.
+func (*AccountDeleted) Descriptor() ([]byte, []int) {
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *AccountDeleted) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
 // An API key or a login ended.
 type CredentialRevoked struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1832,7 +1895,7 @@ type CredentialRevoked struct {
 
 func (x *CredentialRevoked) Reset() {
 	*x = CredentialRevoked{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[19]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1844,7 +1907,7 @@ func (x *CredentialRevoked) String() string {
 func (*CredentialRevoked) ProtoMessage() {}
 
 func (x *CredentialRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[19]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1857,7 +1920,7 @@ func (x *CredentialRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialRevoked.ProtoReflect.Descriptor instead.
 func (*CredentialRevoked) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CredentialRevoked) GetKeyId() string {
@@ -1887,7 +1950,7 @@ type SessionDegraded struct {
 
 func (x *SessionDegraded) Reset() {
 	*x = SessionDegraded{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[20]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1899,7 +1962,7 @@ func (x *SessionDegraded) String() string {
 func (*SessionDegraded) ProtoMessage() {}
 
 func (x *SessionDegraded) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[20]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,7 +1975,7 @@ func (x *SessionDegraded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionDegraded.ProtoReflect.Descriptor instead.
 func (*SessionDegraded) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SessionDegraded) GetSessionId() int64 {
@@ -1942,7 +2005,7 @@ type SessionLimited struct {
 
 func (x *SessionLimited) Reset() {
 	*x = SessionLimited{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[21]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1954,7 +2017,7 @@ func (x *SessionLimited) String() string {
 func (*SessionLimited) ProtoMessage() {}
 
 func (x *SessionLimited) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[21]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1967,7 +2030,7 @@ func (x *SessionLimited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionLimited.ProtoReflect.Descriptor instead.
 func (*SessionLimited) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SessionLimited) GetSessionId() int64 {
@@ -1997,7 +2060,7 @@ type BreakerOpened struct {
 
 func (x *BreakerOpened) Reset() {
 	*x = BreakerOpened{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[22]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2072,7 @@ func (x *BreakerOpened) String() string {
 func (*BreakerOpened) ProtoMessage() {}
 
 func (x *BreakerOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[22]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2085,7 @@ func (x *BreakerOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BreakerOpened.ProtoReflect.Descriptor instead.
 func (*BreakerOpened) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *BreakerOpened) GetBreaker() string {
@@ -2050,7 +2113,7 @@ type BreakerClosed struct {
 
 func (x *BreakerClosed) Reset() {
 	*x = BreakerClosed{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[23]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2125,7 @@ func (x *BreakerClosed) String() string {
 func (*BreakerClosed) ProtoMessage() {}
 
 func (x *BreakerClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[23]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2138,7 @@ func (x *BreakerClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BreakerClosed.ProtoReflect.Descriptor instead.
 func (*BreakerClosed) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *BreakerClosed) GetBreaker() string {
@@ -2100,7 +2163,7 @@ type MessageSent struct {
 
 func (x *MessageSent) Reset() {
 	*x = MessageSent{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[24]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +2175,7 @@ func (x *MessageSent) String() string {
 func (*MessageSent) ProtoMessage() {}
 
 func (x *MessageSent) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[24]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +2188,7 @@ func (x *MessageSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageSent.ProtoReflect.Descriptor instead.
 func (*MessageSent) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MessageSent) GetAccountId() string {
@@ -2164,7 +2227,7 @@ type MessageReceived struct {
 
 func (x *MessageReceived) Reset() {
 	*x = MessageReceived{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[25]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2239,7 @@ func (x *MessageReceived) String() string {
 func (*MessageReceived) ProtoMessage() {}
 
 func (x *MessageReceived) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[25]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2252,7 @@ func (x *MessageReceived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageReceived.ProtoReflect.Descriptor instead.
 func (*MessageReceived) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MessageReceived) GetAccountId() string {
@@ -2224,7 +2287,7 @@ type ProxyUp struct {
 
 func (x *ProxyUp) Reset() {
 	*x = ProxyUp{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[26]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2299,7 @@ func (x *ProxyUp) String() string {
 func (*ProxyUp) ProtoMessage() {}
 
 func (x *ProxyUp) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[26]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2312,7 @@ func (x *ProxyUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProxyUp.ProtoReflect.Descriptor instead.
 func (*ProxyUp) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ProxyUp) GetProxyId() string {
@@ -2272,7 +2335,7 @@ type ProxyDown struct {
 
 func (x *ProxyDown) Reset() {
 	*x = ProxyDown{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[27]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2284,7 +2347,7 @@ func (x *ProxyDown) String() string {
 func (*ProxyDown) ProtoMessage() {}
 
 func (x *ProxyDown) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[27]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2360,7 @@ func (x *ProxyDown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProxyDown.ProtoReflect.Descriptor instead.
 func (*ProxyDown) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ProxyDown) GetProxyId() string {
@@ -2335,7 +2398,7 @@ type CampaignProgressed struct {
 
 func (x *CampaignProgressed) Reset() {
 	*x = CampaignProgressed{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[28]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2347,7 +2410,7 @@ func (x *CampaignProgressed) String() string {
 func (*CampaignProgressed) ProtoMessage() {}
 
 func (x *CampaignProgressed) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[28]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2360,7 +2423,7 @@ func (x *CampaignProgressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CampaignProgressed.ProtoReflect.Descriptor instead.
 func (*CampaignProgressed) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CampaignProgressed) GetCampaignId() string {
@@ -2422,7 +2485,7 @@ type ActionEnded struct {
 
 func (x *ActionEnded) Reset() {
 	*x = ActionEnded{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[29]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2434,7 +2497,7 @@ func (x *ActionEnded) String() string {
 func (*ActionEnded) ProtoMessage() {}
 
 func (x *ActionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[29]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2447,7 +2510,7 @@ func (x *ActionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionEnded.ProtoReflect.Descriptor instead.
 func (*ActionEnded) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ActionEnded) GetCampaignId() string {
@@ -2482,7 +2545,7 @@ var File_telegate_events_v1_events_proto protoreflect.FileDescriptor
 
 const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftelegate/events/v1/events.proto\x12\x12telegate.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x13\n" +
+	"\x1ftelegate/events/v1/events.proto\x12\x12telegate.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\x14\n" +
 	"\x05Event\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x1b\n" +
@@ -2509,7 +2572,8 @@ const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\x0faccount_limited\x18+ \x01(\v2\".telegate.events.v1.AccountLimitedH\x00R\x0eaccountLimited\x12J\n" +
 	"\x0eaccount_frozen\x18, \x01(\v2!.telegate.events.v1.AccountFrozenH\x00R\raccountFrozen\x12J\n" +
 	"\x0eaccount_banned\x18- \x01(\v2!.telegate.events.v1.AccountBannedH\x00R\raccountBanned\x12V\n" +
-	"\x12credential_revoked\x18. \x01(\v2%.telegate.events.v1.CredentialRevokedH\x00R\x11credentialRevoked\x12P\n" +
+	"\x12credential_revoked\x18. \x01(\v2%.telegate.events.v1.CredentialRevokedH\x00R\x11credentialRevoked\x12M\n" +
+	"\x0faccount_deleted\x18/ \x01(\v2\".telegate.events.v1.AccountDeletedH\x00R\x0eaccountDeleted\x12P\n" +
 	"\x10session_degraded\x18< \x01(\v2#.telegate.events.v1.SessionDegradedH\x00R\x0fsessionDegraded\x12J\n" +
 	"\x0ebreaker_opened\x18= \x01(\v2!.telegate.events.v1.BreakerOpenedH\x00R\rbreakerOpened\x12J\n" +
 	"\x0ebreaker_closed\x18> \x01(\v2!.telegate.events.v1.BreakerClosedH\x00R\rbreakerClosed\x12D\n" +
@@ -2625,6 +2689,9 @@ const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"account_id\x18\x01 \x01(\tR\taccountId\".\n" +
 	"\rAccountBanned\x12\x1d\n" +
 	"\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\"/\n" +
+	"\x0eAccountDeleted\x12\x1d\n" +
+	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\"E\n" +
 	"\x11CredentialRevoked\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x19\n" +
@@ -2687,7 +2754,7 @@ func file_telegate_events_v1_events_proto_rawDescGZIP() []byte {
 	return file_telegate_events_v1_events_proto_rawDescData
 }
 
-var file_telegate_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_telegate_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_telegate_events_v1_events_proto_goTypes = []any{
 	(*Event)(nil),                 // 0: telegate.events.v1.Event
 	(*LeaseAcquired)(nil),         // 1: telegate.events.v1.LeaseAcquired
@@ -2708,24 +2775,25 @@ var file_telegate_events_v1_events_proto_goTypes = []any{
 	(*AccountLimited)(nil),        // 16: telegate.events.v1.AccountLimited
 	(*AccountFrozen)(nil),         // 17: telegate.events.v1.AccountFrozen
 	(*AccountBanned)(nil),         // 18: telegate.events.v1.AccountBanned
-	(*CredentialRevoked)(nil),     // 19: telegate.events.v1.CredentialRevoked
-	(*SessionDegraded)(nil),       // 20: telegate.events.v1.SessionDegraded
-	(*SessionLimited)(nil),        // 21: telegate.events.v1.SessionLimited
-	(*BreakerOpened)(nil),         // 22: telegate.events.v1.BreakerOpened
-	(*BreakerClosed)(nil),         // 23: telegate.events.v1.BreakerClosed
-	(*MessageSent)(nil),           // 24: telegate.events.v1.MessageSent
-	(*MessageReceived)(nil),       // 25: telegate.events.v1.MessageReceived
-	(*ProxyUp)(nil),               // 26: telegate.events.v1.ProxyUp
-	(*ProxyDown)(nil),             // 27: telegate.events.v1.ProxyDown
-	(*CampaignProgressed)(nil),    // 28: telegate.events.v1.CampaignProgressed
-	(*ActionEnded)(nil),           // 29: telegate.events.v1.ActionEnded
-	nil,                           // 30: telegate.events.v1.SessionAdded.LabelsEntry
-	nil,                           // 31: telegate.events.v1.SessionUpdated.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
+	(*AccountDeleted)(nil),        // 19: telegate.events.v1.AccountDeleted
+	(*CredentialRevoked)(nil),     // 20: telegate.events.v1.CredentialRevoked
+	(*SessionDegraded)(nil),       // 21: telegate.events.v1.SessionDegraded
+	(*SessionLimited)(nil),        // 22: telegate.events.v1.SessionLimited
+	(*BreakerOpened)(nil),         // 23: telegate.events.v1.BreakerOpened
+	(*BreakerClosed)(nil),         // 24: telegate.events.v1.BreakerClosed
+	(*MessageSent)(nil),           // 25: telegate.events.v1.MessageSent
+	(*MessageReceived)(nil),       // 26: telegate.events.v1.MessageReceived
+	(*ProxyUp)(nil),               // 27: telegate.events.v1.ProxyUp
+	(*ProxyDown)(nil),             // 28: telegate.events.v1.ProxyDown
+	(*CampaignProgressed)(nil),    // 29: telegate.events.v1.CampaignProgressed
+	(*ActionEnded)(nil),           // 30: telegate.events.v1.ActionEnded
+	nil,                           // 31: telegate.events.v1.SessionAdded.LabelsEntry
+	nil,                           // 32: telegate.events.v1.SessionUpdated.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
 }
 var file_telegate_events_v1_events_proto_depIdxs = []int32{
-	32, // 0: telegate.events.v1.Event.occur_time:type_name -> google.protobuf.Timestamp
+	33, // 0: telegate.events.v1.Event.occur_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: telegate.events.v1.Event.lease_acquired:type_name -> telegate.events.v1.LeaseAcquired
 	2,  // 2: telegate.events.v1.Event.lease_released:type_name -> telegate.events.v1.LeaseReleased
 	3,  // 3: telegate.events.v1.Event.lease_expired:type_name -> telegate.events.v1.LeaseExpired
@@ -2744,29 +2812,30 @@ var file_telegate_events_v1_events_proto_depIdxs = []int32{
 	16, // 16: telegate.events.v1.Event.account_limited:type_name -> telegate.events.v1.AccountLimited
 	17, // 17: telegate.events.v1.Event.account_frozen:type_name -> telegate.events.v1.AccountFrozen
 	18, // 18: telegate.events.v1.Event.account_banned:type_name -> telegate.events.v1.AccountBanned
-	19, // 19: telegate.events.v1.Event.credential_revoked:type_name -> telegate.events.v1.CredentialRevoked
-	20, // 20: telegate.events.v1.Event.session_degraded:type_name -> telegate.events.v1.SessionDegraded
-	22, // 21: telegate.events.v1.Event.breaker_opened:type_name -> telegate.events.v1.BreakerOpened
-	23, // 22: telegate.events.v1.Event.breaker_closed:type_name -> telegate.events.v1.BreakerClosed
-	24, // 23: telegate.events.v1.Event.message_sent:type_name -> telegate.events.v1.MessageSent
-	25, // 24: telegate.events.v1.Event.message_received:type_name -> telegate.events.v1.MessageReceived
-	21, // 25: telegate.events.v1.Event.session_limited:type_name -> telegate.events.v1.SessionLimited
-	26, // 26: telegate.events.v1.Event.proxy_up:type_name -> telegate.events.v1.ProxyUp
-	27, // 27: telegate.events.v1.Event.proxy_down:type_name -> telegate.events.v1.ProxyDown
-	28, // 28: telegate.events.v1.Event.campaign_progressed:type_name -> telegate.events.v1.CampaignProgressed
-	29, // 29: telegate.events.v1.Event.action_ended:type_name -> telegate.events.v1.ActionEnded
-	33, // 30: telegate.events.v1.LeaseAcquired.ttl:type_name -> google.protobuf.Duration
-	32, // 31: telegate.events.v1.LeaseExpired.expire_time:type_name -> google.protobuf.Timestamp
-	32, // 32: telegate.events.v1.FloodWaitStarted.end_time:type_name -> google.protobuf.Timestamp
-	30, // 33: telegate.events.v1.SessionAdded.labels:type_name -> telegate.events.v1.SessionAdded.LabelsEntry
-	31, // 34: telegate.events.v1.SessionUpdated.labels:type_name -> telegate.events.v1.SessionUpdated.LabelsEntry
-	32, // 35: telegate.events.v1.SessionQuarantined.end_time:type_name -> google.protobuf.Timestamp
-	32, // 36: telegate.events.v1.BreakerOpened.probe_time:type_name -> google.protobuf.Timestamp
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	20, // 19: telegate.events.v1.Event.credential_revoked:type_name -> telegate.events.v1.CredentialRevoked
+	19, // 20: telegate.events.v1.Event.account_deleted:type_name -> telegate.events.v1.AccountDeleted
+	21, // 21: telegate.events.v1.Event.session_degraded:type_name -> telegate.events.v1.SessionDegraded
+	23, // 22: telegate.events.v1.Event.breaker_opened:type_name -> telegate.events.v1.BreakerOpened
+	24, // 23: telegate.events.v1.Event.breaker_closed:type_name -> telegate.events.v1.BreakerClosed
+	25, // 24: telegate.events.v1.Event.message_sent:type_name -> telegate.events.v1.MessageSent
+	26, // 25: telegate.events.v1.Event.message_received:type_name -> telegate.events.v1.MessageReceived
+	22, // 26: telegate.events.v1.Event.session_limited:type_name -> telegate.events.v1.SessionLimited
+	27, // 27: telegate.events.v1.Event.proxy_up:type_name -> telegate.events.v1.ProxyUp
+	28, // 28: telegate.events.v1.Event.proxy_down:type_name -> telegate.events.v1.ProxyDown
+	29, // 29: telegate.events.v1.Event.campaign_progressed:type_name -> telegate.events.v1.CampaignProgressed
+	30, // 30: telegate.events.v1.Event.action_ended:type_name -> telegate.events.v1.ActionEnded
+	34, // 31: telegate.events.v1.LeaseAcquired.ttl:type_name -> google.protobuf.Duration
+	33, // 32: telegate.events.v1.LeaseExpired.expire_time:type_name -> google.protobuf.Timestamp
+	33, // 33: telegate.events.v1.FloodWaitStarted.end_time:type_name -> google.protobuf.Timestamp
+	31, // 34: telegate.events.v1.SessionAdded.labels:type_name -> telegate.events.v1.SessionAdded.LabelsEntry
+	32, // 35: telegate.events.v1.SessionUpdated.labels:type_name -> telegate.events.v1.SessionUpdated.LabelsEntry
+	33, // 36: telegate.events.v1.SessionQuarantined.end_time:type_name -> google.protobuf.Timestamp
+	33, // 37: telegate.events.v1.BreakerOpened.probe_time:type_name -> google.protobuf.Timestamp
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_telegate_events_v1_events_proto_init() }
@@ -2794,6 +2863,7 @@ func file_telegate_events_v1_events_proto_init() {
 		(*Event_AccountFrozen)(nil),
 		(*Event_AccountBanned)(nil),
 		(*Event_CredentialRevoked)(nil),
+		(*Event_AccountDeleted)(nil),
 		(*Event_SessionDegraded)(nil),
 		(*Event_BreakerOpened)(nil),
 		(*Event_BreakerClosed)(nil),
@@ -2811,7 +2881,7 @@ func file_telegate_events_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_events_v1_events_proto_rawDesc), len(file_telegate_events_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("event_id", "version", "tenant_id", "entity_id", "sequence", "occur_time", "lease_acquired", "lease_released", "lease_expired", "lease_revoked", "flood_wait_started", "flood_wait_ended", "session_added", "session_removed", "session_invalidated", "session_restored", "session_quarantined", "session_updated", "account_authorised", "account_logged_out", "account_needs_login", "account_limited", "account_frozen", "account_banned", "credential_revoked", "session_degraded", "breaker_opened", "breaker_closed", "message_sent", "message_received", "session_limited", "proxy_up", "proxy_down", "campaign_progressed", "action_ended")
+    __slots__ = ("event_id", "version", "tenant_id", "entity_id", "sequence", "occur_time", "lease_acquired", "lease_released", "lease_expired", "lease_revoked", "flood_wait_started", "flood_wait_ended", "session_added", "session_removed", "session_invalidated", "session_restored", "session_quarantined", "session_updated", "account_authorised", "account_logged_out", "account_needs_login", "account_limited", "account_frozen", "account_banned", "credential_revoked", "account_deleted", "session_degraded", "breaker_opened", "breaker_closed", "message_sent", "message_received", "session_limited", "proxy_up", "proxy_down", "campaign_progressed", "action_ended")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,7 @@ class Event(_message.Message):
     ACCOUNT_FROZEN_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_BANNED_FIELD_NUMBER: _ClassVar[int]
     CREDENTIAL_REVOKED_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_DELETED_FIELD_NUMBER: _ClassVar[int]
     SESSION_DEGRADED_FIELD_NUMBER: _ClassVar[int]
     BREAKER_OPENED_FIELD_NUMBER: _ClassVar[int]
     BREAKER_CLOSED_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +73,7 @@ class Event(_message.Message):
     account_frozen: AccountFrozen
     account_banned: AccountBanned
     credential_revoked: CredentialRevoked
+    account_deleted: AccountDeleted
     session_degraded: SessionDegraded
     breaker_opened: BreakerOpened
     breaker_closed: BreakerClosed
@@ -82,7 +84,7 @@ class Event(_message.Message):
     proxy_down: ProxyDown
     campaign_progressed: CampaignProgressed
     action_ended: ActionEnded
-    def __init__(self, event_id: _Optional[str] = ..., version: _Optional[int] = ..., tenant_id: _Optional[str] = ..., entity_id: _Optional[str] = ..., sequence: _Optional[int] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lease_acquired: _Optional[_Union[LeaseAcquired, _Mapping]] = ..., lease_released: _Optional[_Union[LeaseReleased, _Mapping]] = ..., lease_expired: _Optional[_Union[LeaseExpired, _Mapping]] = ..., lease_revoked: _Optional[_Union[LeaseRevoked, _Mapping]] = ..., flood_wait_started: _Optional[_Union[FloodWaitStarted, _Mapping]] = ..., flood_wait_ended: _Optional[_Union[FloodWaitEnded, _Mapping]] = ..., session_added: _Optional[_Union[SessionAdded, _Mapping]] = ..., session_removed: _Optional[_Union[SessionRemoved, _Mapping]] = ..., session_invalidated: _Optional[_Union[SessionInvalidated, _Mapping]] = ..., session_restored: _Optional[_Union[SessionRestored, _Mapping]] = ..., session_quarantined: _Optional[_Union[SessionQuarantined, _Mapping]] = ..., session_updated: _Optional[_Union[SessionUpdated, _Mapping]] = ..., account_authorised: _Optional[_Union[AccountAuthorised, _Mapping]] = ..., account_logged_out: _Optional[_Union[AccountLoggedOut, _Mapping]] = ..., account_needs_login: _Optional[_Union[AccountNeedsLogin, _Mapping]] = ..., account_limited: _Optional[_Union[AccountLimited, _Mapping]] = ..., account_frozen: _Optional[_Union[AccountFrozen, _Mapping]] = ..., account_banned: _Optional[_Union[AccountBanned, _Mapping]] = ..., credential_revoked: _Optional[_Union[CredentialRevoked, _Mapping]] = ..., session_degraded: _Optional[_Union[SessionDegraded, _Mapping]] = ..., breaker_opened: _Optional[_Union[BreakerOpened, _Mapping]] = ..., breaker_closed: _Optional[_Union[BreakerClosed, _Mapping]] = ..., message_sent: _Optional[_Union[MessageSent, _Mapping]] = ..., message_received: _Optional[_Union[MessageReceived, _Mapping]] = ..., session_limited: _Optional[_Union[SessionLimited, _Mapping]] = ..., proxy_up: _Optional[_Union[ProxyUp, _Mapping]] = ..., proxy_down: _Optional[_Union[ProxyDown, _Mapping]] = ..., campaign_progressed: _Optional[_Union[CampaignProgressed, _Mapping]] = ..., action_ended: _Optional[_Union[ActionEnded, _Mapping]] = ...) -> None: ...
+    def __init__(self, event_id: _Optional[str] = ..., version: _Optional[int] = ..., tenant_id: _Optional[str] = ..., entity_id: _Optional[str] = ..., sequence: _Optional[int] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lease_acquired: _Optional[_Union[LeaseAcquired, _Mapping]] = ..., lease_released: _Optional[_Union[LeaseReleased, _Mapping]] = ..., lease_expired: _Optional[_Union[LeaseExpired, _Mapping]] = ..., lease_revoked: _Optional[_Union[LeaseRevoked, _Mapping]] = ..., flood_wait_started: _Optional[_Union[FloodWaitStarted, _Mapping]] = ..., flood_wait_ended: _Optional[_Union[FloodWaitEnded, _Mapping]] = ..., session_added: _Optional[_Union[SessionAdded, _Mapping]] = ..., session_removed: _Optional[_Union[SessionRemoved, _Mapping]] = ..., session_invalidated: _Optional[_Union[SessionInvalidated, _Mapping]] = ..., session_restored: _Optional[_Union[SessionRestored, _Mapping]] = ..., session_quarantined: _Optional[_Union[SessionQuarantined, _Mapping]] = ..., session_updated: _Optional[_Union[SessionUpdated, _Mapping]] = ..., account_authorised: _Optional[_Union[AccountAuthorised, _Mapping]] = ..., account_logged_out: _Optional[_Union[AccountLoggedOut, _Mapping]] = ..., account_needs_login: _Optional[_Union[AccountNeedsLogin, _Mapping]] = ..., account_limited: _Optional[_Union[AccountLimited, _Mapping]] = ..., account_frozen: _Optional[_Union[AccountFrozen, _Mapping]] = ..., account_banned: _Optional[_Union[AccountBanned, _Mapping]] = ..., credential_revoked: _Optional[_Union[CredentialRevoked, _Mapping]] = ..., account_deleted: _Optional[_Union[AccountDeleted, _Mapping]] = ..., session_degraded: _Optional[_Union[SessionDegraded, _Mapping]] = ..., breaker_opened: _Optional[_Union[BreakerOpened, _Mapping]] = ..., breaker_closed: _Optional[_Union[BreakerClosed, _Mapping]] = ..., message_sent: _Optional[_Union[MessageSent, _Mapping]] = ..., message_received: _Optional[_Union[MessageReceived, _Mapping]] = ..., session_limited: _Optional[_Union[SessionLimited, _Mapping]] = ..., proxy_up: _Optional[_Union[ProxyUp, _Mapping]] = ..., proxy_down: _Optional[_Union[ProxyDown, _Mapping]] = ..., campaign_progressed: _Optional[_Union[CampaignProgressed, _Mapping]] = ..., action_ended: _Optional[_Union[ActionEnded, _Mapping]] = ...) -> None: ...
 
 class LeaseAcquired(_message.Message):
     __slots__ = ("lease_id", "session_id", "fencing_token", "holder", "subject", "ttl", "credentials")
@@ -281,6 +283,12 @@ class AccountFrozen(_message.Message):
     def __init__(self, account_id: _Optional[str] = ...) -> None: ...
 
 class AccountBanned(_message.Message):
+    __slots__ = ("account_id",)
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    def __init__(self, account_id: _Optional[str] = ...) -> None: ...
+
+class AccountDeleted(_message.Message):
     __slots__ = ("account_id",)
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     account_id: str
