@@ -70,7 +70,8 @@ describe('acquire', () => {
     const granted = outcomes.flatMap((outcome) => (outcome.kind === 'granted' ? [outcome.lease] : []));
     expect(granted).toHaveLength(10);
     expect(new Set(granted.map((lease) => lease.session_id)).size).toBe(10);
-    expect(outcomes.filter(({ kind }) => kind === 'none_free')).toHaveLength(6);
+    // Who comes while another batch takes the last of them is told to ask again.
+    expect(outcomes.filter(({ kind }) => kind === 'none_free' || kind === 'busy')).toHaveLength(6);
   });
 
   test('a grant that waited behind the queue is worth a whole TTL', async () => {
