@@ -13,7 +13,8 @@ import { runTelegramScenario } from './telegram/run.ts';
 
 const say = (text: string): void => console.log(text);
 
-process.exitCode = await main();
+// Whatever a broken program left open must not keep a run that is judged from ending.
+process.exit(await main());
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
