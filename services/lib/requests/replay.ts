@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { toJson, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
+import { toBinary, toJson, type DescMessage, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
 import { sql, type QueryExecutorProvider } from 'kysely';
 import { RequestIdReused } from '#lib/rpc/errors.ts';
 import { canonicalText } from './canonical.ts';
@@ -21,11 +21,25 @@ export function replayKey<Desc extends DescMessage>(
   body: MessageShape<Desc>,
 ): ReplayKey | undefined {
   if (requestId === '') return undefined;
-  // Not the bytes: a client may write the entries of a map in another order each time.
-  const bodyHash = createHash('sha256')
-    .update(canonicalText(toJson(schema, body)))
-    .digest();
+  const bodyHash = createHash('sha256').update(canonicalBody(schema, body)).digest();
   return { principal: `${caller.tenantId}/${caller.subject}`, method, requestId, bodyHash };
+}
+
+/**
+ * Not the bytes, for a client may write the entries of a map in another order each time; but those where a body has no
+ * JSON form, as with a time out of range in a field that nobody reads.
+ */
+function canonicalBody<Desc extends DescMessage>(
+  schema: Desc,
+  body: MessageShape<Desc>,
+): string | Uint8Array {
+  let json: JsonValue;
+  try {
+    json = toJson(schema, body);
+  } catch {
+    return toBinary(schema, body);
+  }
+  return canonicalText(json);
 }
 
 /** The answers given before, by request id. Throws when an id was used for another body. */
