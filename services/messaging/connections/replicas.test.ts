@@ -93,7 +93,7 @@ test('a lease that is to be drained is given back before it is revoked', async (
   expect(leases[0]!.holder).toMatch(/^messaging:/);
   await pool.revokeLease({ leaseId: leases[0]!.leaseId, grace: { seconds: 20n } });
   await expect.poll(() => openConnections(account.id), { timeout: 5_000 }).toBe(0);
-  expect((await pool.listLeases({})).leases).toEqual([]);
+  await expect.poll(async () => (await pool.listLeases({})).leases, { timeout: 10_000 }).toEqual([]);
 });
 
 test('connections are listed over all replicas, page by page, each tenant its own', async () => {
