@@ -4,8 +4,7 @@
 // 	protoc        (unknown)
 // source: telegate/account_auth/v1/account.proto
 
-// Telegram accounts, and logins in progress. The messages of this file are settled when the service is built;
-// until then fields may be added, renamed and moved.
+// Telegram accounts, and logins in progress.
 
 package account_authv1
 

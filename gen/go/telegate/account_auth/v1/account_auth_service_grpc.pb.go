@@ -4,8 +4,7 @@
 // - protoc             (unknown)
 // source: telegate/account_auth/v1/account_auth_service.proto
 
-// Logs Telegram accounts in and out, and keeps the list of them. The messages of this file are settled when
-// the service is built; until then fields may be added, renamed and moved.
+// Logs Telegram accounts in and out, and keeps the list of them.
 
 package account_authv1
 

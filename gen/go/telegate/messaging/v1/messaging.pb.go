@@ -4,8 +4,7 @@
 // 	protoc        (unknown)
 // source: telegate/messaging/v1/messaging.proto
 
-// What the messaging service speaks of: who acts, peers, messages, connections. The messages of this file are
-// settled when the service is built; until then fields may be added, renamed and moved.
+// What the messaging service speaks of: who acts, peers, messages, connections.
 
 package messagingv1
 

@@ -4,8 +4,7 @@
 // 	protoc        (unknown)
 // source: telegate/messaging/v1/messaging_service.proto
 
-// Sends, reads and watches messages through the mesh's own connections. The messages of this file are settled
-// when the service is built; until then fields may be added, renamed and moved.
+// Sends, reads and watches messages through the mesh's own connections.
 
 package messagingv1
 

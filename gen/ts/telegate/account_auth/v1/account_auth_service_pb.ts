@@ -2,8 +2,7 @@
 // @generated from file telegate/account_auth/v1/account_auth_service.proto (package telegate.account_auth.v1, syntax proto3)
 /* eslint-disable */
 
-// Logs Telegram accounts in and out, and keeps the list of them. The messages of this file are settled when
-// the service is built; until then fields may be added, renamed and moved.
+// Logs Telegram accounts in and out, and keeps the list of them.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";

@@ -2,8 +2,7 @@
 // @generated from file telegate/account_auth/v1/account.proto (package telegate.account_auth.v1, syntax proto3)
 /* eslint-disable */
 
-// Telegram accounts, and logins in progress. The messages of this file are settled when the service is built;
-// until then fields may be added, renamed and moved.
+// Telegram accounts, and logins in progress.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";

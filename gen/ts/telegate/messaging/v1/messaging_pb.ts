@@ -2,8 +2,7 @@
 // @generated from file telegate/messaging/v1/messaging.proto (package telegate.messaging.v1, syntax proto3)
 /* eslint-disable */
 
-// What the messaging service speaks of: who acts, peers, messages, connections. The messages of this file are
-// settled when the service is built; until then fields may be added, renamed and moved.
+// What the messaging service speaks of: who acts, peers, messages, connections.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";

@@ -2,8 +2,7 @@
 // @generated from file telegate/messaging/v1/messaging_service.proto (package telegate.messaging.v1, syntax proto3)
 /* eslint-disable */
 
-// Sends, reads and watches messages through the mesh's own connections. The messages of this file are settled
-// when the service is built; until then fields may be added, renamed and moved.
+// Sends, reads and watches messages through the mesh's own connections.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
