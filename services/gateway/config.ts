@@ -34,6 +34,11 @@ export const fields = {
     default: '127.0.0.1:50054',
     maxLength: 512,
   }),
+  engagementAddress: text('ENGAGEMENT_ADDRESS', {
+    doc: 'Where engagement serves gRPC: host:port, or a gRPC target such as dns:///engagement:50055.',
+    default: '127.0.0.1:50055',
+    maxLength: 512,
+  }),
   natsUrl: shared.natsUrl,
   eventsDatabaseUrl,
   meshKey: shared.meshKey,

@@ -1,22 +1,16 @@
-import type { DescService } from '@bufbuild/protobuf';
-import { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
-import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
-import { MessagingService } from '#gen/telegate/messaging/v1/messaging_service_pb.ts';
-import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
-import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
 import { openAuthenticator } from '#lib/auth/open.ts';
 import { servicePrincipal } from '#lib/auth/principal.ts';
 import { EDGE_SERVICE } from '#lib/auth/scopes.ts';
 import { openBus, type EventBus } from '#lib/events/bus.ts';
 import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
-import { connect, type Client } from '#lib/rpc/client.ts';
 import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
 import { startAdminServer } from '#lib/telemetry/admin.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { fields } from './config.ts';
 import { gatewayRoutes } from './gateway.ts';
+import { openMesh } from './mesh.ts';
 import { serveEdge } from './serve.ts';
 
 await runProcess({
@@ -48,23 +42,21 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   onStop('events', () => bus.close());
   const tls = await readMeshTls(config);
   const tokenFor = createMeshTokenSource(meshKeys(config.meshKey), EDGE_SERVICE, clock);
-  const open = <S extends DescService>(service: S, address: string): Client<S> => {
-    const client = connect(service, {
-      address,
+  const mesh = openMesh(
+    {
+      sessionPool: config.sessionPoolAddress,
+      accountAuth: config.accountAuthAddress,
+      messaging: config.messagingAddress,
+      proxyRegistry: config.proxyRegistryAddress,
+      engagement: config.engagementAddress,
+    },
+    {
       balancing: 'round_robin',
       token: (caller) => tokenFor(caller ?? servicePrincipal(EDGE_SERVICE, '')),
-      tls,
-    });
-    onStop(`client of ${service.name}`, () => client.close());
-    return client;
-  };
-  const mesh = {
-    sessionPool: open(SessionPoolService, config.sessionPoolAddress),
-    identity: open(IdentityService, config.accountAuthAddress),
-    accountAuth: open(AccountAuthService, config.accountAuthAddress),
-    messaging: open(MessagingService, config.messagingAddress),
-    proxyRegistry: open(ProxyRegistryService, config.proxyRegistryAddress),
-  };
+      ...(tls === undefined ? {} : { tls }),
+    },
+  );
+  onStop('clients of the mesh', () => mesh.close());
 
   const gateway = await serveEdge({
     host: config.listenHost,

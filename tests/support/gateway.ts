@@ -1,19 +1,14 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { pino } from 'pino';
 import { Client as PostgresClient } from 'pg';
-import { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
-import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
-import { MessagingService } from '#gen/telegate/messaging/v1/messaging_service_pb.ts';
-import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
-import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { createAuthenticator } from '#lib/auth/authenticate.ts';
 import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
 import { operatorScopes, type Principal, type Scope } from '#lib/auth/principal.ts';
 import { EDGE_SERVICE } from '#lib/auth/scopes.ts';
 import { systemClock } from '#lib/lifecycle/clock.ts';
-import { connect } from '#lib/rpc/client.ts';
 import { Unauthenticated } from '#lib/rpc/errors.ts';
 import { gatewayRoutes } from '../../services/gateway/gateway.ts';
+import { openMesh } from '../../services/gateway/mesh.ts';
 import { serveEdge, type EdgeServing } from '../../services/gateway/serve.ts';
 import {
   startPoolMesh,
@@ -44,6 +39,7 @@ export interface GatewayOptions {
   accountAuthAddress?: string;
   messagingAddress?: string;
   proxyRegistryAddress?: string;
+  engagementAddress?: string;
 }
 
 /** For those who call nobody there. */
@@ -77,34 +73,22 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
       accountAuthAddress = NOWHERE,
       messagingAddress = NOWHERE,
       proxyRegistryAddress = NOWHERE,
+      engagementAddress = NOWHERE,
     } = { ...options, ...more };
-    const sessionPool = connect(SessionPoolService, {
-      address: poolAddress ?? pool.replicas[0]!.address,
-      token: (caller) => tokenFor(caller!),
-    });
-    const identity = connect(IdentityService, {
-      address: accountAuthAddress,
-      token: (caller) => tokenFor(caller!),
-    });
-    const accountAuth = connect(AccountAuthService, {
-      address: accountAuthAddress,
-      token: (caller) => tokenFor(caller!),
-    });
-    const messaging = connect(MessagingService, {
-      address: messagingAddress,
-      token: (caller) => tokenFor(caller!),
-    });
-    const proxyRegistry = connect(ProxyRegistryService, {
-      address: proxyRegistryAddress,
-      token: (caller) => tokenFor(caller!),
-    });
+    const clients = openMesh(
+      {
+        sessionPool: poolAddress ?? pool.replicas[0]!.address,
+        accountAuth: accountAuthAddress,
+        messaging: messagingAddress,
+        proxyRegistry: proxyRegistryAddress,
+        engagement: engagementAddress,
+      },
+      { token: (caller) => tokenFor(caller!) },
+    );
     const edge = await serveEdge({
       host: '127.0.0.1',
       port: 0,
-      ...gatewayRoutes(
-        { sessionPool, identity, accountAuth, messaging, proxyRegistry },
-        { httpLease: { ttlMs: leaseTtlMs, quarantineMs }, version: '0.0.0' },
-      ),
+      ...gatewayRoutes(clients, { httpLease: { ttlMs: leaseTtlMs, quarantineMs }, version: '0.0.0' }),
       authenticate: createAuthenticator({
         meshKeys: keys,
         operatorKey: pool.operatorKey,
@@ -120,11 +104,7 @@ export async function startGatewayMesh(options: PoolMeshOptions & GatewayOptions
       clock: systemClock,
     });
     closing.push(
-      () => sessionPool.close(),
-      () => identity.close(),
-      () => accountAuth.close(),
-      () => messaging.close(),
-      () => proxyRegistry.close(),
+      () => clients.close(),
       () => edge.drain(0),
     );
     return { url: `http://127.0.0.1:${edge.port}`, edge };
