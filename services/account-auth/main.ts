@@ -1,16 +1,8 @@
 import { createMeshTokenVerifier, meshKeys } from '#lib/auth/mesh-token.ts';
 import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
-import { openAuthenticator } from '#lib/auth/open.ts';
-import { openBus } from '#lib/events/bus.ts';
-import { startRelay } from '#lib/events/relay.ts';
 import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
-import { openDatabase } from '#lib/postgres/database.ts';
-import { waitForMigrations } from '#lib/postgres/migrate.ts';
-import { serve } from '#lib/rpc/server.ts';
-import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
-import { startAdminServer, type Readiness } from '#lib/telemetry/admin.ts';
-import { startTelemetry } from '#lib/telemetry/sdk.ts';
-import packageJson from '../../package.json' with { type: 'json' };
+import { openService, serveService } from '#lib/service/service.ts';
+import { readMeshTls } from '#lib/rpc/tls.ts';
 import type { AccountAuth } from './account-auth.ts';
 import { connectAccounts } from './accounts/connect.ts';
 import { fields } from './config.ts';
@@ -27,106 +19,49 @@ import type { AccountAuthTables } from './tables.ts';
 const SCHEMA = 'account_auth';
 /** Six times as long as anybody keeps the public keys: the next one is known everywhere before it signs. */
 const PUBLISH_AHEAD_MS = 60 * 60_000;
-const MIGRATIONS = new URL('./migrations', import.meta.url).pathname;
+const MIGRATIONS = new URL('./migrations', import.meta.url);
 
 type Config = Scope<typeof fields>['config'];
 
 await runProcess({
   name: 'account-auth',
   purpose: 'Knows who may call (users, tokens and API keys), and logs Telegram accounts in.',
-  version: packageJson.version,
   fields,
   env: process.env,
   argv: process.argv.slice(2),
   main,
 });
 
-function starting(): Readiness {
-  return { ok: false, waitingFor: ['database', 'migrations'] };
-}
-
 /** Opened in this order, closed in the reverse. */
 async function main(scope: Scope<typeof fields>): Promise<void> {
-  const { config, clock, log, env, onStop } = scope;
-  const { databaseUrl: url } = config;
-  const telemetry = startTelemetry({ service: scope.name, version: packageJson.version, env, log });
-  onStop('telemetry', () => telemetry.shutdown());
-
-  let readiness = starting;
-  const admin = await startAdminServer({
-    host: config.listenHost,
-    port: config.adminPort,
-    ready: () => readiness(),
-    log,
-  });
-  onStop('admin server', () => admin.close());
-
-  await waitForMigrations({
-    url,
+  const { config, clock, log, version, onStop } = scope;
+  const service = await openService<AccountAuthTables>(scope, {
     schema: SCHEMA,
-    folder: MIGRATIONS,
-    timeoutMs: config.startTimeout,
-    log,
-    clock,
-    signal: scope.stopping,
+    migrations: MIGRATIONS,
   });
-  const database = openDatabase<AccountAuthTables>({
-    url,
-    schema: SCHEMA,
-    poolSize: config.databasePoolSize,
-    applicationName: 'telegate account-auth',
-    log,
-  });
-  onStop('database', () => database.close());
-  const bus = await openBus({ natsUrl: config.natsUrl, databaseUrl: url, log });
-  onStop('events', () => bus.close());
-  const relay = startRelay({ url, schema: SCHEMA, bus, log, clock });
-  onStop('relay', () => relay.stop());
+  const { database, bus, wakeRelay } = service;
 
   const base: AccountAuth = {
     database,
     masterKeys: config.masterKey,
     clock,
     log,
-    wakeRelay: () => relay.wake(),
+    wakeRelay,
   };
   const identity = await openIdentity(base, { ...identitySettings(config), onStop });
   const tls = await readMeshTls(config);
-  const logins = await connectLogins(base, scope, { version: packageJson.version, tls });
+  const logins = await connectLogins(base, scope, { version, tls });
   const accountHandlers = await connectAccounts(base, scope, { bus, logins, tls });
   await ensureOperator(identity, config.operatorEmail, (text) => process.stderr.write(text));
 
-  const server = await serve({
-    host: config.listenHost,
-    port: config.grpcPort,
+  await serveService(scope, service, {
+    what: 'identities',
     implementations: [
       identityRoutes(identity, createMeshTokenVerifier(meshKeys(config.meshKey), clock)),
       accountAuthRoutes({ ...loginRoutes(logins), ...accountHandlers }),
     ],
-    authenticate: await openAuthenticator({
-      service: scope.name,
-      config,
-      source: localCredentials(identity),
-      bus,
-      clock,
-      log,
-      onStop,
-    }),
-    tls: await readTls(config),
-    reflection: config.reflection,
-    log,
-    clock,
+    source: localCredentials(identity),
   });
-  onStop('gRPC server', () => server.drain(config.shutdownGrace), config.shutdownGrace + 5_000);
-  readiness = () => ({ ok: true });
-  server.setServing(true);
-  onStop('readiness', () => {
-    readiness = () => ({ ok: false, waitingFor: ['the end of this process'] });
-  });
-  log.info(
-    { kind: 'serving', grpc_port: server.port, admin_port: admin.port },
-    `identities are served on ${config.listenHost}:${server.port}`,
-  );
 }
 
 function identitySettings(config: Config): {

@@ -3,9 +3,7 @@ import { createAuthenticator } from '#lib/auth/authenticate.ts';
 import { meshKeys } from '#lib/auth/mesh-token.ts';
 import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
 import { serve } from '#lib/rpc/server.ts';
-import { startAdminServer } from '#lib/telemetry/admin.ts';
-import { startTelemetry } from '#lib/telemetry/sdk.ts';
-import packageJson from '../../package.json' with { type: 'json' };
+import { openAdminPort } from '#lib/service/admin-port.ts';
 import { fields } from './config.ts';
 import { startLocalTelegram } from './local-telegram.ts';
 import { controlRoutes } from './routes.ts';
@@ -19,7 +17,6 @@ await runProcess({
   name: 'local-telegram',
   purpose:
     'A Telegram on this machine: data centres that speak real MTProto, and a service that arranges them.',
-  version: packageJson.version,
   fields,
   env: process.env,
   argv: process.argv.slice(2),
@@ -28,24 +25,14 @@ await runProcess({
 
 /** Opened in this order, closed in the reverse. */
 async function main(scope: Scope<typeof fields>): Promise<void> {
-  const { config, clock, log, env, onStop } = scope;
+  const { config, clock, log, onStop } = scope;
   const isLoopback = ['127.0.0.1', '::1', 'localhost'].includes(config.listenHost);
   const operatorKey = config.operatorKey ?? '';
   if (!isLoopback && operatorKey.length < SHORTEST_OPERATOR_KEY)
     throw new Error(
       `LISTEN_HOST is ${config.listenHost}: set TELEGATE_OPERATOR_KEY to at least ${SHORTEST_OPERATOR_KEY} characters, or listen on 127.0.0.1.`,
     );
-  const telemetry = startTelemetry({ service: scope.name, version: packageJson.version, env, log });
-  onStop('telemetry', () => telemetry.shutdown());
-
-  let serving = false;
-  const admin = await startAdminServer({
-    host: config.listenHost,
-    port: config.adminPort,
-    ready: () => (serving ? { ok: true } : { ok: false, waitingFor: ['data centres'] }),
-    log,
-  });
-  onStop('admin server', () => admin.close());
+  const admin = await openAdminPort(scope, ['data centres']);
 
   const state = config.stateFile === undefined ? undefined : readSnapshot(config.stateFile);
   const { telegram, close } = await startLocalTelegram({
@@ -92,11 +79,8 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     clock,
   });
   onStop('gRPC server', () => server.drain(config.shutdownGrace), config.shutdownGrace + 5_000);
-  serving = true;
   server.setServing(true);
-  onStop('readiness', () => {
-    serving = false;
-  });
+  admin.readyWhen(() => ({ ok: true }));
   const places = telegram.dataCenters.map(({ id, host, port }) => `data centre ${id} at ${host}:${port}`);
   log.info(
     { kind: 'serving', grpc_port: server.port, admin_port: admin.port, data_centers: telegram.dataCenters },

@@ -2,19 +2,11 @@ import { randomUUIDv7 } from 'node:crypto';
 import { hostname, networkInterfaces } from 'node:os';
 import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
 import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
-import { openAuthenticator } from '#lib/auth/open.ts';
-import { openBus } from '#lib/events/bus.ts';
-import { startRelay } from '#lib/events/relay.ts';
 import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
-import { openDatabase } from '#lib/postgres/database.ts';
-import { waitForMigrations } from '#lib/postgres/migrate.ts';
-import { serve } from '#lib/rpc/server.ts';
-import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
+import { openService, serveService } from '#lib/service/service.ts';
+import { readMeshTls } from '#lib/rpc/tls.ts';
 import { REAL_TELEGRAM, type TelegramEnvironment } from '#lib/telegram/environment.ts';
 import { findTelegram } from '#lib/telegram/find-environment.ts';
-import { startAdminServer, type Readiness } from '#lib/telemetry/admin.ts';
-import { startTelemetry } from '#lib/telemetry/sdk.ts';
-import packageJson from '../../package.json' with { type: 'json' };
 import { openChats } from './chats.ts';
 import { fields } from './config.ts';
 import { PROCESS_PREFIX } from './connections/elsewhere.ts';
@@ -34,7 +26,7 @@ import { openWatching } from './watching/open.ts';
 const SCHEMA = 'messaging';
 type Config = Scope<typeof fields>['config'];
 
-const MIGRATIONS = new URL('./migrations', import.meta.url).pathname;
+const MIGRATIONS = new URL('./migrations', import.meta.url);
 
 /** Where another machine would reach itself. */
 const EVERY_INTERFACE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
@@ -42,61 +34,20 @@ const EVERY_INTERFACE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 await runProcess({
   name: 'messaging',
   purpose: 'Sends, reads and watches messages through the connections that it holds.',
-  version: packageJson.version,
   fields,
   env: process.env,
   argv: process.argv.slice(2),
   main,
 });
 
-function starting(): Readiness {
-  return { ok: false, waitingFor: ['database', 'migrations'] };
-}
-
 /** Opened in this order, closed in the reverse. */
 async function main(scope: Scope<typeof fields>): Promise<void> {
-  const { config, clock, log, env, onStop } = scope;
-  const { databaseUrl: url } = config;
-  const telemetry = startTelemetry({ service: scope.name, version: packageJson.version, env, log });
-  onStop('telemetry', () => telemetry.shutdown());
-
-  let readiness = starting;
-  const admin = await startAdminServer({
-    host: config.listenHost,
-    port: config.adminPort,
-    ready: () => readiness(),
-    log,
-  });
-  onStop('admin server', () => admin.close());
-
-  await waitForMigrations({
-    url,
+  const { config, clock, log, version, onStop } = scope;
+  const service = await openService<MessagingTables>(scope, {
     schema: SCHEMA,
-    folder: MIGRATIONS,
-    timeoutMs: config.startTimeout,
-    log,
-    clock,
-    signal: scope.stopping,
+    migrations: MIGRATIONS,
   });
-  const database = openDatabase<MessagingTables>({
-    url,
-    schema: SCHEMA,
-    poolSize: config.databasePoolSize,
-    applicationName: 'telegate messaging',
-    log,
-  });
-  onStop('database', () => database.close());
-  const bus = await openBus({ natsUrl: config.natsUrl, databaseUrl: url, log });
-  onStop('events', () => bus.close());
-  const relay = startRelay({
-    url,
-    schema: SCHEMA,
-    bus,
-    system: config.natsUrl === undefined ? 'postgresql' : 'nats',
-    log,
-    clock,
-  });
-  onStop('relay', () => relay.stop());
+  const { database, bus, wakeRelay } = service;
 
   const processId = `${PROCESS_PREFIX}${randomUUIDv7()}`;
   const heartbeat = new Heartbeat({ processId, database, clock, log });
@@ -104,10 +55,9 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   const tls = await readMeshTls(config);
   const telegram = await whichTelegram(scope);
   const tokenFor = createMeshTokenSource(meshKeys(config.meshKey), scope.name, clock);
-  const wakeRelay = (): void => relay.wake();
   const { watchLogEvents: mostEvents, watchLogKeep: keepMs } = config;
   const watching = openWatching({
-    url,
+    url: config.databaseUrl,
     database,
     bus,
     processId,
@@ -126,7 +76,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     processId,
     database,
     telegram,
-    version: packageJson.version,
+    version,
     clock,
     random: Math.random,
     log,
@@ -163,9 +113,8 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     ]),
   );
 
-  const server = await serve({
-    host: config.listenHost,
-    port: config.grpcPort,
+  await serveService(scope, service, {
+    what: 'messages',
     implementations: [
       messagingRoutes(
         forwarding(
@@ -174,31 +123,9 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
         ),
       ),
     ],
-    authenticate: await openAuthenticator({
-      service: scope.name,
-      config,
-      source: { address: config.accountAuthAddress, tls },
-      bus,
-      clock,
-      log,
-      onStop,
-    }),
-    tls: await readTls(config),
-    reflection: config.reflection,
-    log,
-    clock,
+    source: { address: config.accountAuthAddress, tls },
+    announce: (port) => heartbeat.start(addressOf(config, port)),
   });
-  onStop('gRPC server', () => server.drain(config.shutdownGrace), config.shutdownGrace + 5_000);
-  await heartbeat.start(addressOf(config, server.port));
-  readiness = () => ({ ok: true });
-  server.setServing(true);
-  onStop('readiness', () => {
-    readiness = () => ({ ok: false, waitingFor: ['the end of this process'] });
-  });
-  log.info(
-    { kind: 'serving', grpc_port: server.port, admin_port: admin.port },
-    `messages are served on ${config.listenHost}:${server.port}`,
-  );
 }
 
 /** Each capability's, under one name each. */

@@ -1,17 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { resolve } from 'node:path';
 import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
-import { openAuthenticator } from '#lib/auth/open.ts';
-import { openBus } from '#lib/events/bus.ts';
-import { startRelay } from '#lib/events/relay.ts';
 import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
-import { openDatabase } from '#lib/postgres/database.ts';
-import { waitForMigrations } from '#lib/postgres/migrate.ts';
-import { serve } from '#lib/rpc/server.ts';
-import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
-import { startAdminServer, type Readiness } from '#lib/telemetry/admin.ts';
-import { startTelemetry } from '#lib/telemetry/sdk.ts';
-import packageJson from '../../package.json' with { type: 'json' };
+import { openService, serveService } from '#lib/service/service.ts';
+import { readMeshTls } from '#lib/rpc/tls.ts';
 import { fields } from './config.ts';
 import { createLeasing } from './leases/leasing.ts';
 import { observePool } from './metrics.ts';
@@ -28,67 +20,26 @@ const SCHEMA = 'session_pool';
 
 /** Passes of the reaper that fail for so long mean that nothing can be leased here. */
 const UNREACHABLE_MS = 5_000;
-const MIGRATIONS = new URL('./migrations', import.meta.url).pathname;
+const MIGRATIONS = new URL('./migrations', import.meta.url);
 
 await runProcess({
   name: 'session-pool',
   purpose: 'Leases Telegram sessions, one holder at a time.',
-  version: packageJson.version,
   fields,
   env: process.env,
   argv: process.argv.slice(2),
   main,
 });
 
-function starting(): Readiness {
-  return { ok: false, waitingFor: ['database', 'migrations'] };
-}
-
 /** Opened in this order, closed in the reverse. */
 async function main(scope: Scope<typeof fields>): Promise<void> {
-  const { config, clock, log, env, onStop } = scope;
-  const { databaseUrl: url } = config;
-  const telemetry = startTelemetry({ service: scope.name, version: packageJson.version, env, log });
-  onStop('telemetry', () => telemetry.shutdown());
-
-  let readiness = starting;
-  const admin = await startAdminServer({
-    host: config.listenHost,
-    port: config.adminPort,
-    ready: () => readiness(),
-    log,
-  });
-  onStop('admin server', () => admin.close());
-
-  await waitForMigrations({
-    url,
+  const { config, clock, log, onStop } = scope;
+  const service = await openService<PoolTables>(scope, {
     schema: SCHEMA,
-    folder: MIGRATIONS,
-    timeoutMs: config.startTimeout,
-    log,
-    clock,
-    signal: scope.stopping,
-  });
-  const database = openDatabase<PoolTables>({
-    url,
-    schema: SCHEMA,
-    poolSize: config.databasePoolSize,
-    applicationName: 'telegate session-pool',
+    migrations: MIGRATIONS,
     idleInTransactionTimeoutMs: IDLE_IN_TRANSACTION_MS,
-    log,
   });
-  onStop('database', () => database.close());
-  const bus = await openBus({ natsUrl: config.natsUrl, databaseUrl: url, log });
-  onStop('events', () => bus.close());
-  const relay = startRelay({
-    url,
-    schema: SCHEMA,
-    bus,
-    system: config.natsUrl === undefined ? 'postgresql' : 'nats',
-    log,
-    clock,
-  });
-  onStop('relay', () => relay.stop());
+  const { database, wakeRelay } = service;
 
   const pool: Pool = {
     database,
@@ -101,11 +52,17 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
       shutdownGraceMs: config.shutdownGrace,
     },
     replicaId: randomUUIDv7(),
-    wakeRelay: () => relay.wake(),
+    wakeRelay,
     wakeQueue: (tenantIds) => queue.wake(tenantIds),
   };
   const queue = createQueue(pool);
-  const hub = openNoticeHub({ url, database, replicaId: pool.replicaId, log, onGranted: queue.fetchSoon });
+  const hub = openNoticeHub({
+    url: config.databaseUrl,
+    database,
+    replicaId: pool.replicaId,
+    log,
+    onGranted: queue.fetchSoon,
+  });
   onStop('notices', () => hub.close());
   const reaper = startReaper(pool, queue);
   onStop('reaper', () => reaper.stop());
@@ -113,35 +70,13 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
 
   const sync = startSync(scope, pool);
 
-  const server = await serve({
-    host: config.listenHost,
-    port: config.grpcPort,
+  await serveService(scope, service, {
+    what: 'leases',
     implementations: [poolRoutes({ pool, leasing: createLeasing(pool, queue, hub), hub, sync, onStop })],
-    authenticate: await openAuthenticator({
-      service: scope.name,
-      config,
-      source: { address: config.accountAuthAddress, tls: await readMeshTls(config) },
-      bus,
-      clock,
-      log,
-      onStop,
-    }),
-    tls: await readTls(config),
-    reflection: config.reflection,
-    log,
-    clock,
+    source: { address: config.accountAuthAddress, tls: await readMeshTls(config) },
+    ready: () =>
+      reaper.silentMs() < UNREACHABLE_MS ? { ok: true } : { ok: false, waitingFor: ['database'] },
   });
-  onStop('gRPC server', () => server.drain(config.shutdownGrace), config.shutdownGrace + 5_000);
-  readiness = () =>
-    reaper.silentMs() < UNREACHABLE_MS ? { ok: true } : { ok: false, waitingFor: ['database'] };
-  server.setServing(true);
-  onStop('readiness', () => {
-    readiness = () => ({ ok: false, waitingFor: ['the end of this process'] });
-  });
-  log.info(
-    { kind: 'serving', grpc_port: server.port, admin_port: admin.port },
-    `leases are served on ${config.listenHost}:${server.port}`,
-  );
 }
 
 function startSync({ config, onStop }: Scope<typeof fields>, pool: Pool): Sync | undefined {

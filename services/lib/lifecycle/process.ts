@@ -1,3 +1,4 @@
+import packageJson from '../../../package.json' with { type: 'json' };
 import { ConfigError, describeConfig, readConfig, type Config, type Fields } from '../config/config.ts';
 import { createLogger, type Logger, type LogLevel } from '../telemetry/log.ts';
 import { safeMessage } from '../telemetry/safe-error.ts';
@@ -6,6 +7,7 @@ import { createStopSequence, type StopSequence } from './stop-sequence.ts';
 
 export interface Scope<F extends Fields> {
   readonly name: string;
+  readonly version: string;
   readonly config: Config<F>;
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
@@ -73,10 +75,16 @@ export async function runProcess<F extends Fields>(options: ProcessOptions<F>): 
 }
 
 async function runConfigured<F extends Fields>(options: ProcessOptions<F>, config: Config<F>): Promise<void> {
-  const { name, version, env, task = false, stopLimitMs = DEFAULT_STOP_LIMIT_MS } = options;
+  const {
+    name,
+    version = packageJson.version,
+    env,
+    task = false,
+    stopLimitMs = DEFAULT_STOP_LIMIT_MS,
+  } = options;
   const clock = systemClock;
   const level = (config as { logLevel?: LogLevel }).logLevel ?? 'info';
-  const log = createLogger({ service: name, level, ...(version === undefined ? {} : { version }) });
+  const log = createLogger({ service: name, level, version });
   const stopping = new AbortController();
   const sequence = createStopSequence({ clock, log, limitMs: stopLimitMs });
 
@@ -92,6 +100,7 @@ async function runConfigured<F extends Fields>(options: ProcessOptions<F>, confi
 
   const scope: Scope<F> = {
     name,
+    version,
     config,
     env,
     clock,
