@@ -3,7 +3,7 @@ import {
   StartQrLoginRequestSchema,
   type AccountAuthService,
 } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
-import type { FieldViolation } from '#lib/rpc/errors.ts';
+import { NotFound, type FieldViolation } from '#lib/rpc/errors.ts';
 import type { CallContext, Handlers } from '#lib/rpc/implement.ts';
 import * as validate from '#lib/requests/validate.ts';
 import { accountMessage } from '../accounts/model.ts';
@@ -15,10 +15,11 @@ import { TelegramNotNamed } from './errors.ts';
 import type { Logins } from './logins.ts';
 import { loginMessage } from './messages.ts';
 import { submitPassword } from './password.ts';
+import { phoneNumber } from './phone.ts';
 import { showQr } from './qr.ts';
 import { readCode, readLoginId, readPassword, readStart } from './requests.ts';
 import { startLogin } from './start.ts';
-import { readLogin } from './store.ts';
+import { findNewestByPhone, readLogin } from './store.ts';
 import type { LoginRow } from './tables.ts';
 
 export type LoginHandlers = Pick<
@@ -82,9 +83,30 @@ export function loginRoutes(named: Logins | undefined): LoginHandlers {
     },
 
     async getLogin(request, ctx) {
-      return { login: loginMessage(await readLogin(logins.database.kysely, readName(request, ctx))) };
+      const row =
+        request.phone === ''
+          ? await readLogin(logins.database.kysely, readName(request, ctx))
+          : await readOwnByPhone(logins, request, ctx);
+      return { login: loginMessage(row) };
     },
   };
+}
+
+/** Who began it: two of a tenant who log in the same phone must not hand in each other's codes. */
+async function readOwnByPhone(
+  { database, telegram }: Logins,
+  request: { loginId: string; phone: string },
+  { principal: { tenantId, subject } }: CallContext,
+): Promise<LoginRow> {
+  const violations: FieldViolation[] = [];
+  const phone = phoneNumber(violations, 'phone', request.phone);
+  if (request.loginId !== '')
+    violations.push({ field: 'phone', description: 'is sent along with a login_id; send one of the two' });
+  validate.throwIfAny(violations);
+  const environment = telegram.environment.id;
+  const row = await findNewestByPhone(database.kysely, { tenantId, environment, phone });
+  if (row?.subject !== subject) throw new NotFound('login', phone);
+  return row;
 }
 
 function readName(request: { loginId: string }, { principal }: CallContext): LoginName {

@@ -58,6 +58,18 @@ export async function findLiveByPhone(
   return rows[0];
 }
 
+/** The newest of a phone in the tenant, living or ended. */
+export async function findNewestByPhone(
+  db: QueryExecutorProvider,
+  { tenantId, environment, phone }: Pick<NewLogin, 'tenantId' | 'environment' | 'phone'>,
+): Promise<LoginRow | undefined> {
+  const { rows } = await sql<LoginRow>`
+    select * from telegram_logins
+    where tenant_id = ${tenantId}::uuid and environment = ${environment} and phone = ${phone} and kind = 'phone'
+    order by end_time is null desc, create_time desc limit 1`.execute(db);
+  return rows[0];
+}
+
 export async function readLogin(
   db: QueryExecutorProvider,
   { tenantId, loginId }: LoginName,

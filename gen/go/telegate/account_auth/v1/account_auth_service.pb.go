@@ -722,11 +722,13 @@ func (x *CancelLoginResponse) GetLogin() *Login {
 	return nil
 }
 
-// A login to read.
+// A login to read. Exactly one must be set.
 type GetLoginRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The login.
-	LoginId       string `protobuf:"bytes,1,opt,name=login_id,json=loginId,proto3" json:"login_id,omitempty"`
+	LoginId string `protobuf:"bytes,1,opt,name=login_id,json=loginId,proto3" json:"login_id,omitempty"`
+	// The newest login by phone of this number, if the caller itself began it. Another's answers NOT_FOUND.
+	Phone         string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -764,6 +766,13 @@ func (*GetLoginRequest) Descriptor() ([]byte, []int) {
 func (x *GetLoginRequest) GetLoginId() string {
 	if x != nil {
 		return x.LoginId
+	}
+	return ""
+}
+
+func (x *GetLoginRequest) GetPhone() string {
+	if x != nil {
+		return x.Phone
 	}
 	return ""
 }
@@ -1677,9 +1686,10 @@ const file_telegate_account_auth_v1_account_auth_service_proto_rawDesc = "" +
 	"\x12CancelLoginRequest\x12\x19\n" +
 	"\blogin_id\x18\x01 \x01(\tR\aloginId\"L\n" +
 	"\x13CancelLoginResponse\x125\n" +
-	"\x05login\x18\x01 \x01(\v2\x1f.telegate.account_auth.v1.LoginR\x05login\",\n" +
+	"\x05login\x18\x01 \x01(\v2\x1f.telegate.account_auth.v1.LoginR\x05login\"B\n" +
 	"\x0fGetLoginRequest\x12\x19\n" +
-	"\blogin_id\x18\x01 \x01(\tR\aloginId\"I\n" +
+	"\blogin_id\x18\x01 \x01(\tR\aloginId\x12\x14\n" +
+	"\x05phone\x18\x02 \x01(\tR\x05phone\"I\n" +
 	"\x10GetLoginResponse\x125\n" +
 	"\x05login\x18\x01 \x01(\v2\x1f.telegate.account_auth.v1.LoginR\x05login\"r\n" +
 	"\x14CreateAccountRequest\x12;\n" +

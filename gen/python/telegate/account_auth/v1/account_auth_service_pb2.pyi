@@ -131,10 +131,12 @@ class CancelLoginResponse(_message.Message):
     def __init__(self, login: _Optional[_Union[_account_pb2.Login, _Mapping]] = ...) -> None: ...
 
 class GetLoginRequest(_message.Message):
-    __slots__ = ("login_id",)
+    __slots__ = ("login_id", "phone")
     LOGIN_ID_FIELD_NUMBER: _ClassVar[int]
+    PHONE_FIELD_NUMBER: _ClassVar[int]
     login_id: str
-    def __init__(self, login_id: _Optional[str] = ...) -> None: ...
+    phone: str
+    def __init__(self, login_id: _Optional[str] = ..., phone: _Optional[str] = ...) -> None: ...
 
 class GetLoginResponse(_message.Message):
     __slots__ = ("login",)
