@@ -4,8 +4,7 @@
 // 	protoc        (unknown)
 // source: telegate/engagement/v1/campaign.proto
 
-// Targets, campaigns and their actions. The messages of this file are settled when the service is built; until
-// then fields may be added, renamed and moved.
+// Targets, campaigns and their actions.
 
 package engagementv1
 
@@ -201,6 +200,173 @@ func (CampaignState) EnumDescriptor() ([]byte, []int) {
 	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{2}
 }
 
+// Why a campaign is paused.
+type PauseCause int32
+
+const (
+	// It is not paused.
+	PauseCause_PAUSE_CAUSE_UNSPECIFIED PauseCause = 0
+	// PauseCampaign was called.
+	PauseCause_PAUSE_CAUSE_CALLER PauseCause = 1
+	// Its target lapsed.
+	PauseCause_PAUSE_CAUSE_TARGET_LAPSED PauseCause = 2
+	// A kill switch was set.
+	PauseCause_PAUSE_CAUSE_KILL_SWITCH PauseCause = 3
+	// It could not begin at its start time.
+	PauseCause_PAUSE_CAUSE_START_FAILED PauseCause = 4
+)
+
+// Enum value maps for PauseCause.
+var (
+	PauseCause_name = map[int32]string{
+		0: "PAUSE_CAUSE_UNSPECIFIED",
+		1: "PAUSE_CAUSE_CALLER",
+		2: "PAUSE_CAUSE_TARGET_LAPSED",
+		3: "PAUSE_CAUSE_KILL_SWITCH",
+		4: "PAUSE_CAUSE_START_FAILED",
+	}
+	PauseCause_value = map[string]int32{
+		"PAUSE_CAUSE_UNSPECIFIED":   0,
+		"PAUSE_CAUSE_CALLER":        1,
+		"PAUSE_CAUSE_TARGET_LAPSED": 2,
+		"PAUSE_CAUSE_KILL_SWITCH":   3,
+		"PAUSE_CAUSE_START_FAILED":  4,
+	}
+)
+
+func (x PauseCause) Enum() *PauseCause {
+	p := new(PauseCause)
+	*p = x
+	return p
+}
+
+func (x PauseCause) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PauseCause) Descriptor() protoreflect.EnumDescriptor {
+	return file_telegate_engagement_v1_campaign_proto_enumTypes[3].Descriptor()
+}
+
+func (PauseCause) Type() protoreflect.EnumType {
+	return &file_telegate_engagement_v1_campaign_proto_enumTypes[3]
+}
+
+func (x PauseCause) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PauseCause.Descriptor instead.
+func (PauseCause) EnumDescriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{3}
+}
+
+// What a post must have attached.
+type MediaCondition int32
+
+const (
+	// Whatever it has.
+	MediaCondition_MEDIA_CONDITION_UNSPECIFIED MediaCondition = 0
+	// Something.
+	MediaCondition_MEDIA_CONDITION_SOME MediaCondition = 1
+	// Nothing.
+	MediaCondition_MEDIA_CONDITION_NONE MediaCondition = 2
+)
+
+// Enum value maps for MediaCondition.
+var (
+	MediaCondition_name = map[int32]string{
+		0: "MEDIA_CONDITION_UNSPECIFIED",
+		1: "MEDIA_CONDITION_SOME",
+		2: "MEDIA_CONDITION_NONE",
+	}
+	MediaCondition_value = map[string]int32{
+		"MEDIA_CONDITION_UNSPECIFIED": 0,
+		"MEDIA_CONDITION_SOME":        1,
+		"MEDIA_CONDITION_NONE":        2,
+	}
+)
+
+func (x MediaCondition) Enum() *MediaCondition {
+	p := new(MediaCondition)
+	*p = x
+	return p
+}
+
+func (x MediaCondition) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MediaCondition) Descriptor() protoreflect.EnumDescriptor {
+	return file_telegate_engagement_v1_campaign_proto_enumTypes[4].Descriptor()
+}
+
+func (MediaCondition) Type() protoreflect.EnumType {
+	return &file_telegate_engagement_v1_campaign_proto_enumTypes[4]
+}
+
+func (x MediaCondition) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MediaCondition.Descriptor instead.
+func (MediaCondition) EnumDescriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{4}
+}
+
+// What a view reads.
+type ViewObject int32
+
+const (
+	// Posts.
+	ViewObject_VIEW_OBJECT_UNSPECIFIED ViewObject = 0
+	// The posts.
+	ViewObject_VIEW_OBJECT_POSTS ViewObject = 1
+	// Their comments.
+	ViewObject_VIEW_OBJECT_COMMENTS ViewObject = 2
+)
+
+// Enum value maps for ViewObject.
+var (
+	ViewObject_name = map[int32]string{
+		0: "VIEW_OBJECT_UNSPECIFIED",
+		1: "VIEW_OBJECT_POSTS",
+		2: "VIEW_OBJECT_COMMENTS",
+	}
+	ViewObject_value = map[string]int32{
+		"VIEW_OBJECT_UNSPECIFIED": 0,
+		"VIEW_OBJECT_POSTS":       1,
+		"VIEW_OBJECT_COMMENTS":    2,
+	}
+)
+
+func (x ViewObject) Enum() *ViewObject {
+	p := new(ViewObject)
+	*p = x
+	return p
+}
+
+func (x ViewObject) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ViewObject) Descriptor() protoreflect.EnumDescriptor {
+	return file_telegate_engagement_v1_campaign_proto_enumTypes[5].Descriptor()
+}
+
+func (ViewObject) Type() protoreflect.EnumType {
+	return &file_telegate_engagement_v1_campaign_proto_enumTypes[5]
+}
+
+func (x ViewObject) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ViewObject.Descriptor instead.
+func (ViewObject) EnumDescriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{5}
+}
+
 // Where an action stands.
 type ActionState int32
 
@@ -250,11 +416,11 @@ func (x ActionState) String() string {
 }
 
 func (ActionState) Descriptor() protoreflect.EnumDescriptor {
-	return file_telegate_engagement_v1_campaign_proto_enumTypes[3].Descriptor()
+	return file_telegate_engagement_v1_campaign_proto_enumTypes[6].Descriptor()
 }
 
 func (ActionState) Type() protoreflect.EnumType {
-	return &file_telegate_engagement_v1_campaign_proto_enumTypes[3]
+	return &file_telegate_engagement_v1_campaign_proto_enumTypes[6]
 }
 
 func (x ActionState) Number() protoreflect.EnumNumber {
@@ -263,7 +429,7 @@ func (x ActionState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ActionState.Descriptor instead.
 func (ActionState) EnumDescriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{3}
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{6}
 }
 
 // A channel that the tenant administers.
@@ -284,7 +450,15 @@ type Target struct {
 	// When Telegram last confirmed it.
 	VerifyTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=verify_time,json=verifyTime,proto3" json:"verify_time,omitempty"`
 	// When it was registered.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// Why it lapsed, or why it could not be asked about lately; empty when all is well.
+	StateReason string `protobuf:"bytes,9,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
+	// The group that comments go to, as the messaging service names it; empty: comments are closed.
+	LinkedGroup string `protobuf:"bytes,10,opt,name=linked_group,json=linkedGroup,proto3" json:"linked_group,omitempty"`
+	// The emoji it allows as reactions; empty with `all_reactions` false: none.
+	AllowedReactions []string `protobuf:"bytes,11,rep,name=allowed_reactions,json=allowedReactions,proto3" json:"allowed_reactions,omitempty"`
+	// Whether every standard emoji is allowed.
+	AllReactions  bool `protobuf:"varint,12,opt,name=all_reactions,json=allReactions,proto3" json:"all_reactions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -375,12 +549,40 @@ func (x *Target) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Target) GetStateReason() string {
+	if x != nil {
+		return x.StateReason
+	}
+	return ""
+}
+
+func (x *Target) GetLinkedGroup() string {
+	if x != nil {
+		return x.LinkedGroup
+	}
+	return ""
+}
+
+func (x *Target) GetAllowedReactions() []string {
+	if x != nil {
+		return x.AllowedReactions
+	}
+	return nil
+}
+
+func (x *Target) GetAllReactions() bool {
+	if x != nil {
+		return x.AllReactions
+	}
+	return false
+}
+
 // Which posts. Exactly one way must be chosen.
 type PostSelection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// These posts.
+	// These posts, at most 500.
 	PostIds []int64 `protobuf:"varint,1,rep,packed,name=post_ids,json=postIds,proto3" json:"post_ids,omitempty"`
-	// The newest so many at the start.
+	// The newest so many at the start, at most 500.
 	Latest int32 `protobuf:"varint,2,opt,name=latest,proto3" json:"latest,omitempty"`
 	// Posts that appear while it runs.
 	Upcoming      bool `protobuf:"varint,3,opt,name=upcoming,proto3" json:"upcoming,omitempty"`
@@ -439,12 +641,103 @@ func (x *PostSelection) GetUpcoming() bool {
 	return false
 }
 
-// Which accounts act. All belong to the tenant and logged in here.
+// Which of the selected posts are acted on: all that is set must hold.
+type PostConditions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its text contains one of these, letter case aside; at most 20.
+	TextContains []string `protobuf:"bytes,1,rep,name=text_contains,json=textContains,proto3" json:"text_contains,omitempty"`
+	// Its text contains none of these, letter case aside; at most 20.
+	TextExcludes []string `protobuf:"bytes,2,rep,name=text_excludes,json=textExcludes,proto3" json:"text_excludes,omitempty"`
+	// What is attached.
+	Media MediaCondition `protobuf:"varint,3,opt,name=media,proto3,enum=telegate.engagement.v1.MediaCondition" json:"media,omitempty"`
+	// It is at least so old. A post that appears while the campaign runs is acted on when it is. At most 30 days.
+	MinAge *durationpb.Duration `protobuf:"bytes,4,opt,name=min_age,json=minAge,proto3" json:"min_age,omitempty"`
+	// It is at most so old when it is planned. Absent: however old.
+	MaxAge *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// Its sender, by username, title, or the messaging service's name for it.
+	Author        string `protobuf:"bytes,6,opt,name=author,proto3" json:"author,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PostConditions) Reset() {
+	*x = PostConditions{}
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PostConditions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PostConditions) ProtoMessage() {}
+
+func (x *PostConditions) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PostConditions.ProtoReflect.Descriptor instead.
+func (*PostConditions) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PostConditions) GetTextContains() []string {
+	if x != nil {
+		return x.TextContains
+	}
+	return nil
+}
+
+func (x *PostConditions) GetTextExcludes() []string {
+	if x != nil {
+		return x.TextExcludes
+	}
+	return nil
+}
+
+func (x *PostConditions) GetMedia() MediaCondition {
+	if x != nil {
+		return x.Media
+	}
+	return MediaCondition_MEDIA_CONDITION_UNSPECIFIED
+}
+
+func (x *PostConditions) GetMinAge() *durationpb.Duration {
+	if x != nil {
+		return x.MinAge
+	}
+	return nil
+}
+
+func (x *PostConditions) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
+func (x *PostConditions) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+// Which accounts act. All belong to the tenant and logged in here, by code or QR. Exactly one way must be chosen.
 type AccountSelection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// These accounts.
+	// These accounts, at most 1,000.
 	AccountIds []string `protobuf:"bytes,1,rep,name=account_ids,json=accountIds,proto3" json:"account_ids,omitempty"`
-	// Or accounts with these labels.
+	// Or accounts with these labels; those that can not act are passed over.
 	Labels map[string]string `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// At most this many; 0: all that fit.
 	MaxCount      int32 `protobuf:"varint,3,opt,name=max_count,json=maxCount,proto3" json:"max_count,omitempty"`
@@ -454,7 +747,7 @@ type AccountSelection struct {
 
 func (x *AccountSelection) Reset() {
 	*x = AccountSelection{}
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[2]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -466,7 +759,7 @@ func (x *AccountSelection) String() string {
 func (*AccountSelection) ProtoMessage() {}
 
 func (x *AccountSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[2]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -479,7 +772,7 @@ func (x *AccountSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountSelection.ProtoReflect.Descriptor instead.
 func (*AccountSelection) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{2}
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *AccountSelection) GetAccountIds() []string {
@@ -506,11 +799,12 @@ func (x *AccountSelection) GetMaxCount() int32 {
 // When actions happen. The deployment's limits hold whatever is said here.
 type Pace struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When it begins; absent: at once.
+	// When it begins, at most a year ahead; absent or past: at once.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// When it ends whatever is left; absent: when all is done.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// Between two actions of an account; absent: the deployment's default, 60 s.
+	// Between two actions of an account. Absent: the deployment's least gap, 60 s unless it says otherwise. With
+	// the variation it never gets shorter than that gap: an interval too near to it is lengthened.
 	Interval *durationpb.Duration `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
 	// Random share of the interval, either way: 0 to 0.9. Absent: 0.2.
 	Variation     *float64 `protobuf:"fixed64,4,opt,name=variation,proto3,oneof" json:"variation,omitempty"`
@@ -520,7 +814,7 @@ type Pace struct {
 
 func (x *Pace) Reset() {
 	*x = Pace{}
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[3]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -532,7 +826,7 @@ func (x *Pace) String() string {
 func (*Pace) ProtoMessage() {}
 
 func (x *Pace) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[3]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -545,7 +839,7 @@ func (x *Pace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pace.ProtoReflect.Descriptor instead.
 func (*Pace) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{3}
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Pace) GetStartTime() *timestamppb.Timestamp {
@@ -579,13 +873,13 @@ func (x *Pace) GetVariation() float64 {
 // What comments say.
 type CommentPlan struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How they sound: "positive", "neutral", "critical" or "questioning".
+	// How they sound: "positive", "neutral", "critical" or "questioning"; empty: neutral.
 	Tone string `protobuf:"bytes,1,opt,name=tone,proto3" json:"tone,omitempty"`
 	// Language, as a BCP 47 tag; empty: the post's.
 	Language string `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
-	// What a model is asked for, besides the tone. Empty with templates.
+	// What a model is asked for, besides the tone: up to 4,000 characters. Empty with templates.
 	Prompt string `protobuf:"bytes,3,opt,name=prompt,proto3" json:"prompt,omitempty"`
-	// Texts with variants, used in place of a model.
+	// Texts with variants as {one|another}, used in place of a model; at most 50 of 1,000 characters.
 	Templates     []string `protobuf:"bytes,4,rep,name=templates,proto3" json:"templates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -593,7 +887,7 @@ type CommentPlan struct {
 
 func (x *CommentPlan) Reset() {
 	*x = CommentPlan{}
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[4]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -605,7 +899,7 @@ func (x *CommentPlan) String() string {
 func (*CommentPlan) ProtoMessage() {}
 
 func (x *CommentPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[4]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -618,7 +912,7 @@ func (x *CommentPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentPlan.ProtoReflect.Descriptor instead.
 func (*CommentPlan) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{4}
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CommentPlan) GetTone() string {
@@ -649,6 +943,61 @@ func (x *CommentPlan) GetTemplates() []string {
 	return nil
 }
 
+// How views are done.
+type ViewPlan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is read.
+	Object ViewObject `protobuf:"varint,1,opt,name=object,proto3,enum=telegate.engagement.v1.ViewObject" json:"object,omitempty"`
+	// How many accounts read at the same time, at most 100; 0: 1.
+	Parallelism   int32 `protobuf:"varint,2,opt,name=parallelism,proto3" json:"parallelism,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ViewPlan) Reset() {
+	*x = ViewPlan{}
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ViewPlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ViewPlan) ProtoMessage() {}
+
+func (x *ViewPlan) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ViewPlan.ProtoReflect.Descriptor instead.
+func (*ViewPlan) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ViewPlan) GetObject() ViewObject {
+	if x != nil {
+		return x.Object
+	}
+	return ViewObject_VIEW_OBJECT_UNSPECIFIED
+}
+
+func (x *ViewPlan) GetParallelism() int32 {
+	if x != nil {
+		return x.Parallelism
+	}
+	return 0
+}
+
 // A reaction and how often it is drawn.
 type WeightedReaction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -662,7 +1011,7 @@ type WeightedReaction struct {
 
 func (x *WeightedReaction) Reset() {
 	*x = WeightedReaction{}
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[5]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -674,7 +1023,7 @@ func (x *WeightedReaction) String() string {
 func (*WeightedReaction) ProtoMessage() {}
 
 func (x *WeightedReaction) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[5]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -687,7 +1036,7 @@ func (x *WeightedReaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedReaction.ProtoReflect.Descriptor instead.
 func (*WeightedReaction) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{5}
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WeightedReaction) GetEmoji() string {
@@ -723,7 +1072,7 @@ type CampaignCounts struct {
 
 func (x *CampaignCounts) Reset() {
 	*x = CampaignCounts{}
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[6]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -735,7 +1084,7 @@ func (x *CampaignCounts) String() string {
 func (*CampaignCounts) ProtoMessage() {}
 
 func (x *CampaignCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[6]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -748,7 +1097,7 @@ func (x *CampaignCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CampaignCounts.ProtoReflect.Descriptor instead.
 func (*CampaignCounts) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{6}
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CampaignCounts) GetPlanned() int32 {
@@ -816,14 +1165,28 @@ type Campaign struct {
 	// When it may be done at this pace; absent when that can not be said. Read-only.
 	EstimatedEndTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=estimated_end_time,json=estimatedEndTime,proto3" json:"estimated_end_time,omitempty"`
 	// When it was created. Read-only.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// Which of the posts; absent: all.
+	Conditions *PostConditions `protobuf:"bytes,15,opt,name=conditions,proto3" json:"conditions,omitempty"`
+	// What is read; only for views.
+	View *ViewPlan `protobuf:"bytes,16,opt,name=view,proto3" json:"view,omitempty"`
+	// Why it is paused. Read-only.
+	PauseCause PauseCause `protobuf:"varint,17,opt,name=pause_cause,json=pauseCause,proto3,enum=telegate.engagement.v1.PauseCause" json:"pause_cause,omitempty"`
+	// The line that every comment of it ends with; empty for other kinds. Read-only.
+	Disclosure string `protobuf:"bytes,18,opt,name=disclosure,proto3" json:"disclosure,omitempty"`
+	// Accounts that act no more in it. Read-only.
+	DroppedAccounts []*DroppedAccount `protobuf:"bytes,19,rep,name=dropped_accounts,json=droppedAccounts,proto3" json:"dropped_accounts,omitempty"`
+	// Who created it: `key:…`, `user:…` or `service:…`. Read-only.
+	Owner string `protobuf:"bytes,20,opt,name=owner,proto3" json:"owner,omitempty"`
+	// When it ended; absent before. Read-only.
+	FinishTime    *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Campaign) Reset() {
 	*x = Campaign{}
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[7]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +1198,7 @@ func (x *Campaign) String() string {
 func (*Campaign) ProtoMessage() {}
 
 func (x *Campaign) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[7]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +1211,7 @@ func (x *Campaign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Campaign.ProtoReflect.Descriptor instead.
 func (*Campaign) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{7}
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Campaign) GetCampaignId() string {
@@ -949,6 +1312,365 @@ func (x *Campaign) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Campaign) GetConditions() *PostConditions {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+func (x *Campaign) GetView() *ViewPlan {
+	if x != nil {
+		return x.View
+	}
+	return nil
+}
+
+func (x *Campaign) GetPauseCause() PauseCause {
+	if x != nil {
+		return x.PauseCause
+	}
+	return PauseCause_PAUSE_CAUSE_UNSPECIFIED
+}
+
+func (x *Campaign) GetDisclosure() string {
+	if x != nil {
+		return x.Disclosure
+	}
+	return ""
+}
+
+func (x *Campaign) GetDroppedAccounts() []*DroppedAccount {
+	if x != nil {
+		return x.DroppedAccounts
+	}
+	return nil
+}
+
+func (x *Campaign) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *Campaign) GetFinishTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FinishTime
+	}
+	return nil
+}
+
+// An account that a campaign went on without: what it had left is skipped, and nobody does it in its place.
+type DroppedAccount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Why, as the name of an ErrorReason or in plain words.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When.
+	DropTime      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=drop_time,json=dropTime,proto3" json:"drop_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DroppedAccount) Reset() {
+	*x = DroppedAccount{}
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DroppedAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DroppedAccount) ProtoMessage() {}
+
+func (x *DroppedAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DroppedAccount.ProtoReflect.Descriptor instead.
+func (*DroppedAccount) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DroppedAccount) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *DroppedAccount) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DroppedAccount) GetDropTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DropTime
+	}
+	return nil
+}
+
+// Whether engagement is stopped, of the whole mesh or of a tenant.
+type KillSwitch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True: no action begins.
+	On bool `protobuf:"varint,1,opt,name=on,proto3" json:"on,omitempty"`
+	// Why, in the words of who set it.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who set it; empty when nobody ever did.
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// When it was set last; absent when never.
+	SetTime       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=set_time,json=setTime,proto3" json:"set_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KillSwitch) Reset() {
+	*x = KillSwitch{}
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KillSwitch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KillSwitch) ProtoMessage() {}
+
+func (x *KillSwitch) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KillSwitch.ProtoReflect.Descriptor instead.
+func (*KillSwitch) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *KillSwitch) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *KillSwitch) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *KillSwitch) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *KillSwitch) GetSetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SetTime
+	}
+	return nil
+}
+
+// A limit that this deployment set looser than the default.
+type RaisedLimit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its variable, for example "ENGAGE_ACCOUNT_ACTIONS_A_DAY".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The default.
+	DefaultValue string `protobuf:"bytes,2,opt,name=default_value,json=defaultValue,proto3" json:"default_value,omitempty"`
+	// What holds.
+	Value string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// Since when.
+	RaiseTime     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=raise_time,json=raiseTime,proto3" json:"raise_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RaisedLimit) Reset() {
+	*x = RaisedLimit{}
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RaisedLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RaisedLimit) ProtoMessage() {}
+
+func (x *RaisedLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RaisedLimit.ProtoReflect.Descriptor instead.
+func (*RaisedLimit) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RaisedLimit) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RaisedLimit) GetDefaultValue() string {
+	if x != nil {
+		return x.DefaultValue
+	}
+	return ""
+}
+
+func (x *RaisedLimit) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *RaisedLimit) GetRaiseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RaiseTime
+	}
+	return nil
+}
+
+// What holds whatever a campaign says, counted over all campaigns.
+type Limits struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Actions of an account within any 24 hours.
+	AccountActionsADay int32 `protobuf:"varint,1,opt,name=account_actions_a_day,json=accountActionsADay,proto3" json:"account_actions_a_day,omitempty"`
+	// Between two actions of an account, at the least.
+	AccountGap *durationpb.Duration `protobuf:"bytes,2,opt,name=account_gap,json=accountGap,proto3" json:"account_gap,omitempty"`
+	// Actions in a target within any hour.
+	TargetActionsAnHour int32 `protobuf:"varint,3,opt,name=target_actions_an_hour,json=targetActionsAnHour,proto3" json:"target_actions_an_hour,omitempty"`
+	// Actions of one kind at one post.
+	PostActionsOfAKind int32 `protobuf:"varint,4,opt,name=post_actions_of_a_kind,json=postActionsOfAKind,proto3" json:"post_actions_of_a_kind,omitempty"`
+	// The line that every comment ends with.
+	Disclosure string `protobuf:"bytes,5,opt,name=disclosure,proto3" json:"disclosure,omitempty"`
+	// The Telegram it acts in: "telegram", or the id of a local one.
+	Environment string `protobuf:"bytes,6,opt,name=environment,proto3" json:"environment,omitempty"`
+	// Which of them are looser than the default.
+	Raised        []*RaisedLimit `protobuf:"bytes,7,rep,name=raised,proto3" json:"raised,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Limits) Reset() {
+	*x = Limits{}
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limits) ProtoMessage() {}
+
+func (x *Limits) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limits.ProtoReflect.Descriptor instead.
+func (*Limits) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Limits) GetAccountActionsADay() int32 {
+	if x != nil {
+		return x.AccountActionsADay
+	}
+	return 0
+}
+
+func (x *Limits) GetAccountGap() *durationpb.Duration {
+	if x != nil {
+		return x.AccountGap
+	}
+	return nil
+}
+
+func (x *Limits) GetTargetActionsAnHour() int32 {
+	if x != nil {
+		return x.TargetActionsAnHour
+	}
+	return 0
+}
+
+func (x *Limits) GetPostActionsOfAKind() int32 {
+	if x != nil {
+		return x.PostActionsOfAKind
+	}
+	return 0
+}
+
+func (x *Limits) GetDisclosure() string {
+	if x != nil {
+		return x.Disclosure
+	}
+	return ""
+}
+
+func (x *Limits) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+func (x *Limits) GetRaised() []*RaisedLimit {
+	if x != nil {
+		return x.Raised
+	}
+	return nil
+}
+
 // One account acting once on one post.
 type Action struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -975,14 +1697,20 @@ type Action struct {
 	// When it ended; absent before.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// The trace of its last attempt.
-	TraceId       string `protobuf:"bytes,12,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	TraceId string `protobuf:"bytes,12,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// When its last attempt began; absent before.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The target.
+	TargetId string `protobuf:"bytes,14,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
+	// The comment that was sent, in the linked group; else 0.
+	MessageId     int64 `protobuf:"varint,15,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Action) Reset() {
 	*x = Action{}
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[8]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -994,7 +1722,7 @@ func (x *Action) String() string {
 func (*Action) ProtoMessage() {}
 
 func (x *Action) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[8]
+	mi := &file_telegate_engagement_v1_campaign_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1007,7 +1735,7 @@ func (x *Action) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Action.ProtoReflect.Descriptor instead.
 func (*Action) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{8}
+	return file_telegate_engagement_v1_campaign_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Action) GetActionId() string {
@@ -1094,11 +1822,32 @@ func (x *Action) GetTraceId() string {
 	return ""
 }
 
+func (x *Action) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *Action) GetTargetId() string {
+	if x != nil {
+		return x.TargetId
+	}
+	return ""
+}
+
+func (x *Action) GetMessageId() int64 {
+	if x != nil {
+		return x.MessageId
+	}
+	return 0
+}
+
 var File_telegate_engagement_v1_campaign_proto protoreflect.FileDescriptor
 
 const file_telegate_engagement_v1_campaign_proto_rawDesc = "" +
 	"\n" +
-	"%telegate/engagement/v1/campaign.proto\x12\x16telegate.engagement.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x02\n" +
+	"%telegate/engagement/v1/campaign.proto\x12\x16telegate.engagement.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x03\n" +
 	"\x06Target\x12\x1b\n" +
 	"\ttarget_id\x18\x01 \x01(\tR\btargetId\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\tR\achannel\x12\x14\n" +
@@ -1109,11 +1858,23 @@ const file_telegate_engagement_v1_campaign_proto_rawDesc = "" +
 	"\vverify_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"verifyTime\x12;\n" +
 	"\vcreate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"^\n" +
+	"createTime\x12!\n" +
+	"\fstate_reason\x18\t \x01(\tR\vstateReason\x12!\n" +
+	"\flinked_group\x18\n" +
+	" \x01(\tR\vlinkedGroup\x12+\n" +
+	"\x11allowed_reactions\x18\v \x03(\tR\x10allowedReactions\x12#\n" +
+	"\rall_reactions\x18\f \x01(\bR\fallReactions\"^\n" +
 	"\rPostSelection\x12\x19\n" +
 	"\bpost_ids\x18\x01 \x03(\x03R\apostIds\x12\x16\n" +
 	"\x06latest\x18\x02 \x01(\x05R\x06latest\x12\x1a\n" +
-	"\bupcoming\x18\x03 \x01(\bR\bupcoming\"\xd9\x01\n" +
+	"\bupcoming\x18\x03 \x01(\bR\bupcoming\"\x98\x02\n" +
+	"\x0ePostConditions\x12#\n" +
+	"\rtext_contains\x18\x01 \x03(\tR\ftextContains\x12#\n" +
+	"\rtext_excludes\x18\x02 \x03(\tR\ftextExcludes\x12<\n" +
+	"\x05media\x18\x03 \x01(\x0e2&.telegate.engagement.v1.MediaConditionR\x05media\x122\n" +
+	"\amin_age\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06minAge\x122\n" +
+	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12\x16\n" +
+	"\x06author\x18\x06 \x01(\tR\x06author\"\xd9\x01\n" +
 	"\x10AccountSelection\x12\x1f\n" +
 	"\vaccount_ids\x18\x01 \x03(\tR\n" +
 	"accountIds\x12L\n" +
@@ -1134,7 +1895,10 @@ const file_telegate_engagement_v1_campaign_proto_rawDesc = "" +
 	"\x04tone\x18\x01 \x01(\tR\x04tone\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06prompt\x18\x03 \x01(\tR\x06prompt\x12\x1c\n" +
-	"\ttemplates\x18\x04 \x03(\tR\ttemplates\"@\n" +
+	"\ttemplates\x18\x04 \x03(\tR\ttemplates\"h\n" +
+	"\bViewPlan\x12:\n" +
+	"\x06object\x18\x01 \x01(\x0e2\".telegate.engagement.v1.ViewObjectR\x06object\x12 \n" +
+	"\vparallelism\x18\x02 \x01(\x05R\vparallelism\"@\n" +
 	"\x10WeightedReaction\x12\x14\n" +
 	"\x05emoji\x18\x01 \x01(\tR\x05emoji\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x05R\x06weight\"\x8a\x01\n" +
@@ -1143,7 +1907,7 @@ const file_telegate_engagement_v1_campaign_proto_rawDesc = "" +
 	"\arunning\x18\x02 \x01(\x05R\arunning\x12\x12\n" +
 	"\x04done\x18\x03 \x01(\x05R\x04done\x12\x16\n" +
 	"\x06failed\x18\x04 \x01(\x05R\x06failed\x12\x18\n" +
-	"\askipped\x18\x05 \x01(\x05R\askipped\"\xad\x06\n" +
+	"\askipped\x18\x05 \x01(\x05R\askipped\"\xb6\t\n" +
 	"\bCampaign\x12\x1f\n" +
 	"\vcampaign_id\x18\x01 \x01(\tR\n" +
 	"campaignId\x12\x1b\n" +
@@ -1161,7 +1925,48 @@ const file_telegate_engagement_v1_campaign_proto_rawDesc = "" +
 	"\x10next_action_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x0enextActionTime\x12H\n" +
 	"\x12estimated_end_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x10estimatedEndTime\x12;\n" +
 	"\vcreate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\xca\x03\n" +
+	"createTime\x12F\n" +
+	"\n" +
+	"conditions\x18\x0f \x01(\v2&.telegate.engagement.v1.PostConditionsR\n" +
+	"conditions\x124\n" +
+	"\x04view\x18\x10 \x01(\v2 .telegate.engagement.v1.ViewPlanR\x04view\x12C\n" +
+	"\vpause_cause\x18\x11 \x01(\x0e2\".telegate.engagement.v1.PauseCauseR\n" +
+	"pauseCause\x12\x1e\n" +
+	"\n" +
+	"disclosure\x18\x12 \x01(\tR\n" +
+	"disclosure\x12Q\n" +
+	"\x10dropped_accounts\x18\x13 \x03(\v2&.telegate.engagement.v1.DroppedAccountR\x0fdroppedAccounts\x12\x14\n" +
+	"\x05owner\x18\x14 \x01(\tR\x05owner\x12;\n" +
+	"\vfinish_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"finishTime\"\x80\x01\n" +
+	"\x0eDroppedAccount\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x127\n" +
+	"\tdrop_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bdropTime\"\x85\x01\n" +
+	"\n" +
+	"KillSwitch\x12\x0e\n" +
+	"\x02on\x18\x01 \x01(\bR\x02on\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\x125\n" +
+	"\bset_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\asetTime\"\x97\x01\n" +
+	"\vRaisedLimit\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
+	"\rdefault_value\x18\x02 \x01(\tR\fdefaultValue\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\x129\n" +
+	"\n" +
+	"raise_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\traiseTime\"\xdf\x02\n" +
+	"\x06Limits\x121\n" +
+	"\x15account_actions_a_day\x18\x01 \x01(\x05R\x12accountActionsADay\x12:\n" +
+	"\vaccount_gap\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"accountGap\x123\n" +
+	"\x16target_actions_an_hour\x18\x03 \x01(\x05R\x13targetActionsAnHour\x122\n" +
+	"\x16post_actions_of_a_kind\x18\x04 \x01(\x05R\x12postActionsOfAKind\x12\x1e\n" +
+	"\n" +
+	"disclosure\x18\x05 \x01(\tR\n" +
+	"disclosure\x12 \n" +
+	"\venvironment\x18\x06 \x01(\tR\venvironment\x12;\n" +
+	"\x06raised\x18\a \x03(\v2#.telegate.engagement.v1.RaisedLimitR\x06raised\"\xc1\x04\n" +
 	"\x06Action\x12\x1b\n" +
 	"\taction_id\x18\x01 \x01(\tR\bactionId\x12\x1f\n" +
 	"\vcampaign_id\x18\x02 \x01(\tR\n" +
@@ -1177,7 +1982,12 @@ const file_telegate_engagement_v1_campaign_proto_rawDesc = "" +
 	"\bdue_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\x125\n" +
 	"\bend_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x19\n" +
-	"\btrace_id\x18\f \x01(\tR\atraceId*_\n" +
+	"\btrace_id\x18\f \x01(\tR\atraceId\x129\n" +
+	"\n" +
+	"start_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12\x1b\n" +
+	"\ttarget_id\x18\x0e \x01(\tR\btargetId\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x0f \x01(\x03R\tmessageId*_\n" +
 	"\vTargetState\x12\x1c\n" +
 	"\x18TARGET_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15TARGET_STATE_VERIFIED\x10\x01\x12\x17\n" +
@@ -1193,7 +2003,23 @@ const file_telegate_engagement_v1_campaign_proto_rawDesc = "" +
 	"\x16CAMPAIGN_STATE_RUNNING\x10\x02\x12\x19\n" +
 	"\x15CAMPAIGN_STATE_PAUSED\x10\x03\x12\x17\n" +
 	"\x13CAMPAIGN_STATE_DONE\x10\x04\x12\x1c\n" +
-	"\x18CAMPAIGN_STATE_CANCELLED\x10\x05*\xa9\x01\n" +
+	"\x18CAMPAIGN_STATE_CANCELLED\x10\x05*\x9b\x01\n" +
+	"\n" +
+	"PauseCause\x12\x1b\n" +
+	"\x17PAUSE_CAUSE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12PAUSE_CAUSE_CALLER\x10\x01\x12\x1d\n" +
+	"\x19PAUSE_CAUSE_TARGET_LAPSED\x10\x02\x12\x1b\n" +
+	"\x17PAUSE_CAUSE_KILL_SWITCH\x10\x03\x12\x1c\n" +
+	"\x18PAUSE_CAUSE_START_FAILED\x10\x04*e\n" +
+	"\x0eMediaCondition\x12\x1f\n" +
+	"\x1bMEDIA_CONDITION_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14MEDIA_CONDITION_SOME\x10\x01\x12\x18\n" +
+	"\x14MEDIA_CONDITION_NONE\x10\x02*Z\n" +
+	"\n" +
+	"ViewObject\x12\x1b\n" +
+	"\x17VIEW_OBJECT_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11VIEW_OBJECT_POSTS\x10\x01\x12\x18\n" +
+	"\x14VIEW_OBJECT_COMMENTS\x10\x02*\xa9\x01\n" +
 	"\vActionState\x12\x1c\n" +
 	"\x18ACTION_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14ACTION_STATE_PLANNED\x10\x01\x12\x18\n" +
@@ -1214,54 +2040,78 @@ func file_telegate_engagement_v1_campaign_proto_rawDescGZIP() []byte {
 	return file_telegate_engagement_v1_campaign_proto_rawDescData
 }
 
-var file_telegate_engagement_v1_campaign_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_telegate_engagement_v1_campaign_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_telegate_engagement_v1_campaign_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_telegate_engagement_v1_campaign_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_telegate_engagement_v1_campaign_proto_goTypes = []any{
 	(TargetState)(0),              // 0: telegate.engagement.v1.TargetState
 	(CampaignKind)(0),             // 1: telegate.engagement.v1.CampaignKind
 	(CampaignState)(0),            // 2: telegate.engagement.v1.CampaignState
-	(ActionState)(0),              // 3: telegate.engagement.v1.ActionState
-	(*Target)(nil),                // 4: telegate.engagement.v1.Target
-	(*PostSelection)(nil),         // 5: telegate.engagement.v1.PostSelection
-	(*AccountSelection)(nil),      // 6: telegate.engagement.v1.AccountSelection
-	(*Pace)(nil),                  // 7: telegate.engagement.v1.Pace
-	(*CommentPlan)(nil),           // 8: telegate.engagement.v1.CommentPlan
-	(*WeightedReaction)(nil),      // 9: telegate.engagement.v1.WeightedReaction
-	(*CampaignCounts)(nil),        // 10: telegate.engagement.v1.CampaignCounts
-	(*Campaign)(nil),              // 11: telegate.engagement.v1.Campaign
-	(*Action)(nil),                // 12: telegate.engagement.v1.Action
-	nil,                           // 13: telegate.engagement.v1.AccountSelection.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
+	(PauseCause)(0),               // 3: telegate.engagement.v1.PauseCause
+	(MediaCondition)(0),           // 4: telegate.engagement.v1.MediaCondition
+	(ViewObject)(0),               // 5: telegate.engagement.v1.ViewObject
+	(ActionState)(0),              // 6: telegate.engagement.v1.ActionState
+	(*Target)(nil),                // 7: telegate.engagement.v1.Target
+	(*PostSelection)(nil),         // 8: telegate.engagement.v1.PostSelection
+	(*PostConditions)(nil),        // 9: telegate.engagement.v1.PostConditions
+	(*AccountSelection)(nil),      // 10: telegate.engagement.v1.AccountSelection
+	(*Pace)(nil),                  // 11: telegate.engagement.v1.Pace
+	(*CommentPlan)(nil),           // 12: telegate.engagement.v1.CommentPlan
+	(*ViewPlan)(nil),              // 13: telegate.engagement.v1.ViewPlan
+	(*WeightedReaction)(nil),      // 14: telegate.engagement.v1.WeightedReaction
+	(*CampaignCounts)(nil),        // 15: telegate.engagement.v1.CampaignCounts
+	(*Campaign)(nil),              // 16: telegate.engagement.v1.Campaign
+	(*DroppedAccount)(nil),        // 17: telegate.engagement.v1.DroppedAccount
+	(*KillSwitch)(nil),            // 18: telegate.engagement.v1.KillSwitch
+	(*RaisedLimit)(nil),           // 19: telegate.engagement.v1.RaisedLimit
+	(*Limits)(nil),                // 20: telegate.engagement.v1.Limits
+	(*Action)(nil),                // 21: telegate.engagement.v1.Action
+	nil,                           // 22: telegate.engagement.v1.AccountSelection.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 24: google.protobuf.Duration
 }
 var file_telegate_engagement_v1_campaign_proto_depIdxs = []int32{
 	0,  // 0: telegate.engagement.v1.Target.state:type_name -> telegate.engagement.v1.TargetState
-	14, // 1: telegate.engagement.v1.Target.verify_time:type_name -> google.protobuf.Timestamp
-	14, // 2: telegate.engagement.v1.Target.create_time:type_name -> google.protobuf.Timestamp
-	13, // 3: telegate.engagement.v1.AccountSelection.labels:type_name -> telegate.engagement.v1.AccountSelection.LabelsEntry
-	14, // 4: telegate.engagement.v1.Pace.start_time:type_name -> google.protobuf.Timestamp
-	14, // 5: telegate.engagement.v1.Pace.end_time:type_name -> google.protobuf.Timestamp
-	15, // 6: telegate.engagement.v1.Pace.interval:type_name -> google.protobuf.Duration
-	1,  // 7: telegate.engagement.v1.Campaign.kind:type_name -> telegate.engagement.v1.CampaignKind
-	5,  // 8: telegate.engagement.v1.Campaign.posts:type_name -> telegate.engagement.v1.PostSelection
-	6,  // 9: telegate.engagement.v1.Campaign.accounts:type_name -> telegate.engagement.v1.AccountSelection
-	7,  // 10: telegate.engagement.v1.Campaign.pace:type_name -> telegate.engagement.v1.Pace
-	8,  // 11: telegate.engagement.v1.Campaign.comments:type_name -> telegate.engagement.v1.CommentPlan
-	9,  // 12: telegate.engagement.v1.Campaign.reactions:type_name -> telegate.engagement.v1.WeightedReaction
-	2,  // 13: telegate.engagement.v1.Campaign.state:type_name -> telegate.engagement.v1.CampaignState
-	10, // 14: telegate.engagement.v1.Campaign.counts:type_name -> telegate.engagement.v1.CampaignCounts
-	14, // 15: telegate.engagement.v1.Campaign.next_action_time:type_name -> google.protobuf.Timestamp
-	14, // 16: telegate.engagement.v1.Campaign.estimated_end_time:type_name -> google.protobuf.Timestamp
-	14, // 17: telegate.engagement.v1.Campaign.create_time:type_name -> google.protobuf.Timestamp
-	1,  // 18: telegate.engagement.v1.Action.kind:type_name -> telegate.engagement.v1.CampaignKind
-	3,  // 19: telegate.engagement.v1.Action.state:type_name -> telegate.engagement.v1.ActionState
-	14, // 20: telegate.engagement.v1.Action.due_time:type_name -> google.protobuf.Timestamp
-	14, // 21: telegate.engagement.v1.Action.end_time:type_name -> google.protobuf.Timestamp
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	23, // 1: telegate.engagement.v1.Target.verify_time:type_name -> google.protobuf.Timestamp
+	23, // 2: telegate.engagement.v1.Target.create_time:type_name -> google.protobuf.Timestamp
+	4,  // 3: telegate.engagement.v1.PostConditions.media:type_name -> telegate.engagement.v1.MediaCondition
+	24, // 4: telegate.engagement.v1.PostConditions.min_age:type_name -> google.protobuf.Duration
+	24, // 5: telegate.engagement.v1.PostConditions.max_age:type_name -> google.protobuf.Duration
+	22, // 6: telegate.engagement.v1.AccountSelection.labels:type_name -> telegate.engagement.v1.AccountSelection.LabelsEntry
+	23, // 7: telegate.engagement.v1.Pace.start_time:type_name -> google.protobuf.Timestamp
+	23, // 8: telegate.engagement.v1.Pace.end_time:type_name -> google.protobuf.Timestamp
+	24, // 9: telegate.engagement.v1.Pace.interval:type_name -> google.protobuf.Duration
+	5,  // 10: telegate.engagement.v1.ViewPlan.object:type_name -> telegate.engagement.v1.ViewObject
+	1,  // 11: telegate.engagement.v1.Campaign.kind:type_name -> telegate.engagement.v1.CampaignKind
+	8,  // 12: telegate.engagement.v1.Campaign.posts:type_name -> telegate.engagement.v1.PostSelection
+	10, // 13: telegate.engagement.v1.Campaign.accounts:type_name -> telegate.engagement.v1.AccountSelection
+	11, // 14: telegate.engagement.v1.Campaign.pace:type_name -> telegate.engagement.v1.Pace
+	12, // 15: telegate.engagement.v1.Campaign.comments:type_name -> telegate.engagement.v1.CommentPlan
+	14, // 16: telegate.engagement.v1.Campaign.reactions:type_name -> telegate.engagement.v1.WeightedReaction
+	2,  // 17: telegate.engagement.v1.Campaign.state:type_name -> telegate.engagement.v1.CampaignState
+	15, // 18: telegate.engagement.v1.Campaign.counts:type_name -> telegate.engagement.v1.CampaignCounts
+	23, // 19: telegate.engagement.v1.Campaign.next_action_time:type_name -> google.protobuf.Timestamp
+	23, // 20: telegate.engagement.v1.Campaign.estimated_end_time:type_name -> google.protobuf.Timestamp
+	23, // 21: telegate.engagement.v1.Campaign.create_time:type_name -> google.protobuf.Timestamp
+	9,  // 22: telegate.engagement.v1.Campaign.conditions:type_name -> telegate.engagement.v1.PostConditions
+	13, // 23: telegate.engagement.v1.Campaign.view:type_name -> telegate.engagement.v1.ViewPlan
+	3,  // 24: telegate.engagement.v1.Campaign.pause_cause:type_name -> telegate.engagement.v1.PauseCause
+	17, // 25: telegate.engagement.v1.Campaign.dropped_accounts:type_name -> telegate.engagement.v1.DroppedAccount
+	23, // 26: telegate.engagement.v1.Campaign.finish_time:type_name -> google.protobuf.Timestamp
+	23, // 27: telegate.engagement.v1.DroppedAccount.drop_time:type_name -> google.protobuf.Timestamp
+	23, // 28: telegate.engagement.v1.KillSwitch.set_time:type_name -> google.protobuf.Timestamp
+	23, // 29: telegate.engagement.v1.RaisedLimit.raise_time:type_name -> google.protobuf.Timestamp
+	24, // 30: telegate.engagement.v1.Limits.account_gap:type_name -> google.protobuf.Duration
+	19, // 31: telegate.engagement.v1.Limits.raised:type_name -> telegate.engagement.v1.RaisedLimit
+	1,  // 32: telegate.engagement.v1.Action.kind:type_name -> telegate.engagement.v1.CampaignKind
+	6,  // 33: telegate.engagement.v1.Action.state:type_name -> telegate.engagement.v1.ActionState
+	23, // 34: telegate.engagement.v1.Action.due_time:type_name -> google.protobuf.Timestamp
+	23, // 35: telegate.engagement.v1.Action.end_time:type_name -> google.protobuf.Timestamp
+	23, // 36: telegate.engagement.v1.Action.start_time:type_name -> google.protobuf.Timestamp
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_telegate_engagement_v1_campaign_proto_init() }
@@ -1269,14 +2119,14 @@ func file_telegate_engagement_v1_campaign_proto_init() {
 	if File_telegate_engagement_v1_campaign_proto != nil {
 		return
 	}
-	file_telegate_engagement_v1_campaign_proto_msgTypes[3].OneofWrappers = []any{}
+	file_telegate_engagement_v1_campaign_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_engagement_v1_campaign_proto_rawDesc), len(file_telegate_engagement_v1_campaign_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   10,
+			NumEnums:      7,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -4,8 +4,7 @@
 // 	protoc        (unknown)
 // source: telegate/engagement/v1/engagement_service.proto
 
-// Runs paced, disclosed engagement in channels that the tenant administers. The messages of this file are
-// settled when the service is built; until then fields may be added, renamed and moved.
+// Runs paced, disclosed engagement in channels that the tenant administers.
 
 package engagementv1
 
@@ -25,10 +24,357 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whose engagement a kill switch stops.
+type KillSwitchScope int32
+
+const (
+	// Refused.
+	KillSwitchScope_KILL_SWITCH_SCOPE_UNSPECIFIED KillSwitchScope = 0
+	// The caller's tenant's.
+	KillSwitchScope_KILL_SWITCH_SCOPE_TENANT KillSwitchScope = 1
+	// Everybody's. Only the operator may.
+	KillSwitchScope_KILL_SWITCH_SCOPE_MESH KillSwitchScope = 2
+)
+
+// Enum value maps for KillSwitchScope.
+var (
+	KillSwitchScope_name = map[int32]string{
+		0: "KILL_SWITCH_SCOPE_UNSPECIFIED",
+		1: "KILL_SWITCH_SCOPE_TENANT",
+		2: "KILL_SWITCH_SCOPE_MESH",
+	}
+	KillSwitchScope_value = map[string]int32{
+		"KILL_SWITCH_SCOPE_UNSPECIFIED": 0,
+		"KILL_SWITCH_SCOPE_TENANT":      1,
+		"KILL_SWITCH_SCOPE_MESH":        2,
+	}
+)
+
+func (x KillSwitchScope) Enum() *KillSwitchScope {
+	p := new(KillSwitchScope)
+	*p = x
+	return p
+}
+
+func (x KillSwitchScope) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (KillSwitchScope) Descriptor() protoreflect.EnumDescriptor {
+	return file_telegate_engagement_v1_engagement_service_proto_enumTypes[0].Descriptor()
+}
+
+func (KillSwitchScope) Type() protoreflect.EnumType {
+	return &file_telegate_engagement_v1_engagement_service_proto_enumTypes[0]
+}
+
+func (x KillSwitchScope) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use KillSwitchScope.Descriptor instead.
+func (KillSwitchScope) EnumDescriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{0}
+}
+
+// A kill switch to set.
+type SetKillSwitchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose.
+	Scope KillSwitchScope `protobuf:"varint,1,opt,name=scope,proto3,enum=telegate.engagement.v1.KillSwitchScope" json:"scope,omitempty"`
+	// True: stop; false: free.
+	On bool `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
+	// For the record: up to 256 characters. Default: none.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetKillSwitchRequest) Reset() {
+	*x = SetKillSwitchRequest{}
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetKillSwitchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetKillSwitchRequest) ProtoMessage() {}
+
+func (x *SetKillSwitchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetKillSwitchRequest.ProtoReflect.Descriptor instead.
+func (*SetKillSwitchRequest) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *SetKillSwitchRequest) GetScope() KillSwitchScope {
+	if x != nil {
+		return x.Scope
+	}
+	return KillSwitchScope_KILL_SWITCH_SCOPE_UNSPECIFIED
+}
+
+func (x *SetKillSwitchRequest) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *SetKillSwitchRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// The kill switch is set.
+type SetKillSwitchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it is now.
+	KillSwitch *KillSwitch `protobuf:"bytes,1,opt,name=kill_switch,json=killSwitch,proto3" json:"kill_switch,omitempty"`
+	// How many campaigns it paused.
+	PausedCount   int32 `protobuf:"varint,2,opt,name=paused_count,json=pausedCount,proto3" json:"paused_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetKillSwitchResponse) Reset() {
+	*x = SetKillSwitchResponse{}
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetKillSwitchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetKillSwitchResponse) ProtoMessage() {}
+
+func (x *SetKillSwitchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetKillSwitchResponse.ProtoReflect.Descriptor instead.
+func (*SetKillSwitchResponse) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SetKillSwitchResponse) GetKillSwitch() *KillSwitch {
+	if x != nil {
+		return x.KillSwitch
+	}
+	return nil
+}
+
+func (x *SetKillSwitchResponse) GetPausedCount() int32 {
+	if x != nil {
+		return x.PausedCount
+	}
+	return 0
+}
+
+// Which kill switches hold.
+type GetKillSwitchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKillSwitchRequest) Reset() {
+	*x = GetKillSwitchRequest{}
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKillSwitchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKillSwitchRequest) ProtoMessage() {}
+
+func (x *GetKillSwitchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKillSwitchRequest.ProtoReflect.Descriptor instead.
+func (*GetKillSwitchRequest) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{2}
+}
+
+// The kill switches of the caller's tenant and of the mesh: either stops.
+type GetKillSwitchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant's.
+	Tenant *KillSwitch `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// The mesh's.
+	Mesh          *KillSwitch `protobuf:"bytes,2,opt,name=mesh,proto3" json:"mesh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKillSwitchResponse) Reset() {
+	*x = GetKillSwitchResponse{}
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKillSwitchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKillSwitchResponse) ProtoMessage() {}
+
+func (x *GetKillSwitchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKillSwitchResponse.ProtoReflect.Descriptor instead.
+func (*GetKillSwitchResponse) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GetKillSwitchResponse) GetTenant() *KillSwitch {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+func (x *GetKillSwitchResponse) GetMesh() *KillSwitch {
+	if x != nil {
+		return x.Mesh
+	}
+	return nil
+}
+
+// What holds for all campaigns.
+type GetLimitsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLimitsRequest) Reset() {
+	*x = GetLimitsRequest{}
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLimitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLimitsRequest) ProtoMessage() {}
+
+func (x *GetLimitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLimitsRequest.ProtoReflect.Descriptor instead.
+func (*GetLimitsRequest) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{4}
+}
+
+// The limits.
+type GetLimitsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As they hold now.
+	Limits        *Limits `protobuf:"bytes,1,opt,name=limits,proto3" json:"limits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLimitsResponse) Reset() {
+	*x = GetLimitsResponse{}
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLimitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLimitsResponse) ProtoMessage() {}
+
+func (x *GetLimitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLimitsResponse.ProtoReflect.Descriptor instead.
+func (*GetLimitsResponse) Descriptor() ([]byte, []int) {
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetLimitsResponse) GetLimits() *Limits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
 // A channel to register.
 type RegisterTargetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Username or `t.me` link.
+	// Username or `t.me` link, or the messaging service's name for it.
 	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
 	// The account to verify with. Empty: any of the tenant's that administers it.
 	AccountId     string `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
@@ -38,7 +384,7 @@ type RegisterTargetRequest struct {
 
 func (x *RegisterTargetRequest) Reset() {
 	*x = RegisterTargetRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[0]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -50,7 +396,7 @@ func (x *RegisterTargetRequest) String() string {
 func (*RegisterTargetRequest) ProtoMessage() {}
 
 func (x *RegisterTargetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[0]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -63,7 +409,7 @@ func (x *RegisterTargetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterTargetRequest.ProtoReflect.Descriptor instead.
 func (*RegisterTargetRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{0}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RegisterTargetRequest) GetChannel() string {
@@ -91,7 +437,7 @@ type RegisterTargetResponse struct {
 
 func (x *RegisterTargetResponse) Reset() {
 	*x = RegisterTargetResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[1]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -103,7 +449,7 @@ func (x *RegisterTargetResponse) String() string {
 func (*RegisterTargetResponse) ProtoMessage() {}
 
 func (x *RegisterTargetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[1]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -116,7 +462,7 @@ func (x *RegisterTargetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterTargetResponse.ProtoReflect.Descriptor instead.
 func (*RegisterTargetResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{1}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RegisterTargetResponse) GetTarget() *Target {
@@ -137,7 +483,7 @@ type VerifyTargetRequest struct {
 
 func (x *VerifyTargetRequest) Reset() {
 	*x = VerifyTargetRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[2]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -149,7 +495,7 @@ func (x *VerifyTargetRequest) String() string {
 func (*VerifyTargetRequest) ProtoMessage() {}
 
 func (x *VerifyTargetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[2]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -162,7 +508,7 @@ func (x *VerifyTargetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyTargetRequest.ProtoReflect.Descriptor instead.
 func (*VerifyTargetRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{2}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *VerifyTargetRequest) GetTargetId() string {
@@ -183,7 +529,7 @@ type VerifyTargetResponse struct {
 
 func (x *VerifyTargetResponse) Reset() {
 	*x = VerifyTargetResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[3]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -195,7 +541,7 @@ func (x *VerifyTargetResponse) String() string {
 func (*VerifyTargetResponse) ProtoMessage() {}
 
 func (x *VerifyTargetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[3]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -208,7 +554,7 @@ func (x *VerifyTargetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyTargetResponse.ProtoReflect.Descriptor instead.
 func (*VerifyTargetResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{3}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *VerifyTargetResponse) GetTarget() *Target {
@@ -233,7 +579,7 @@ type ListTargetsRequest struct {
 
 func (x *ListTargetsRequest) Reset() {
 	*x = ListTargetsRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[4]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -245,7 +591,7 @@ func (x *ListTargetsRequest) String() string {
 func (*ListTargetsRequest) ProtoMessage() {}
 
 func (x *ListTargetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[4]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -258,7 +604,7 @@ func (x *ListTargetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTargetsRequest.ProtoReflect.Descriptor instead.
 func (*ListTargetsRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{4}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListTargetsRequest) GetState() TargetState {
@@ -295,7 +641,7 @@ type ListTargetsResponse struct {
 
 func (x *ListTargetsResponse) Reset() {
 	*x = ListTargetsResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[5]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +653,7 @@ func (x *ListTargetsResponse) String() string {
 func (*ListTargetsResponse) ProtoMessage() {}
 
 func (x *ListTargetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[5]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +666,7 @@ func (x *ListTargetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTargetsResponse.ProtoReflect.Descriptor instead.
 func (*ListTargetsResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{5}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListTargetsResponse) GetTargets() []*Target {
@@ -350,7 +696,7 @@ type CreateCampaignRequest struct {
 
 func (x *CreateCampaignRequest) Reset() {
 	*x = CreateCampaignRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[6]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -362,7 +708,7 @@ func (x *CreateCampaignRequest) String() string {
 func (*CreateCampaignRequest) ProtoMessage() {}
 
 func (x *CreateCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[6]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -375,7 +721,7 @@ func (x *CreateCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCampaignRequest.ProtoReflect.Descriptor instead.
 func (*CreateCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{6}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateCampaignRequest) GetCampaign() *Campaign {
@@ -403,7 +749,7 @@ type CreateCampaignResponse struct {
 
 func (x *CreateCampaignResponse) Reset() {
 	*x = CreateCampaignResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[7]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +761,7 @@ func (x *CreateCampaignResponse) String() string {
 func (*CreateCampaignResponse) ProtoMessage() {}
 
 func (x *CreateCampaignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[7]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +774,7 @@ func (x *CreateCampaignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCampaignResponse.ProtoReflect.Descriptor instead.
 func (*CreateCampaignResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{7}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CreateCampaignResponse) GetCampaign() *Campaign {
@@ -449,7 +795,7 @@ type GetCampaignRequest struct {
 
 func (x *GetCampaignRequest) Reset() {
 	*x = GetCampaignRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[8]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +807,7 @@ func (x *GetCampaignRequest) String() string {
 func (*GetCampaignRequest) ProtoMessage() {}
 
 func (x *GetCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[8]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +820,7 @@ func (x *GetCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCampaignRequest.ProtoReflect.Descriptor instead.
 func (*GetCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{8}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetCampaignRequest) GetCampaignId() string {
@@ -495,7 +841,7 @@ type GetCampaignResponse struct {
 
 func (x *GetCampaignResponse) Reset() {
 	*x = GetCampaignResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[9]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +853,7 @@ func (x *GetCampaignResponse) String() string {
 func (*GetCampaignResponse) ProtoMessage() {}
 
 func (x *GetCampaignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[9]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +866,7 @@ func (x *GetCampaignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCampaignResponse.ProtoReflect.Descriptor instead.
 func (*GetCampaignResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{9}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetCampaignResponse) GetCampaign() *Campaign {
@@ -547,7 +893,7 @@ type ListCampaignsRequest struct {
 
 func (x *ListCampaignsRequest) Reset() {
 	*x = ListCampaignsRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[10]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -559,7 +905,7 @@ func (x *ListCampaignsRequest) String() string {
 func (*ListCampaignsRequest) ProtoMessage() {}
 
 func (x *ListCampaignsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[10]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -572,7 +918,7 @@ func (x *ListCampaignsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCampaignsRequest.ProtoReflect.Descriptor instead.
 func (*ListCampaignsRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{10}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListCampaignsRequest) GetTargetId() string {
@@ -616,7 +962,7 @@ type ListCampaignsResponse struct {
 
 func (x *ListCampaignsResponse) Reset() {
 	*x = ListCampaignsResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[11]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +974,7 @@ func (x *ListCampaignsResponse) String() string {
 func (*ListCampaignsResponse) ProtoMessage() {}
 
 func (x *ListCampaignsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[11]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +987,7 @@ func (x *ListCampaignsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCampaignsResponse.ProtoReflect.Descriptor instead.
 func (*ListCampaignsResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{11}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListCampaignsResponse) GetCampaigns() []*Campaign {
@@ -671,7 +1017,7 @@ type PauseCampaignRequest struct {
 
 func (x *PauseCampaignRequest) Reset() {
 	*x = PauseCampaignRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[12]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -683,7 +1029,7 @@ func (x *PauseCampaignRequest) String() string {
 func (*PauseCampaignRequest) ProtoMessage() {}
 
 func (x *PauseCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[12]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -696,7 +1042,7 @@ func (x *PauseCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseCampaignRequest.ProtoReflect.Descriptor instead.
 func (*PauseCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{12}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PauseCampaignRequest) GetCampaignId() string {
@@ -724,7 +1070,7 @@ type PauseCampaignResponse struct {
 
 func (x *PauseCampaignResponse) Reset() {
 	*x = PauseCampaignResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[13]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +1082,7 @@ func (x *PauseCampaignResponse) String() string {
 func (*PauseCampaignResponse) ProtoMessage() {}
 
 func (x *PauseCampaignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[13]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +1095,7 @@ func (x *PauseCampaignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseCampaignResponse.ProtoReflect.Descriptor instead.
 func (*PauseCampaignResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{13}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PauseCampaignResponse) GetCampaign() *Campaign {
@@ -770,7 +1116,7 @@ type ResumeCampaignRequest struct {
 
 func (x *ResumeCampaignRequest) Reset() {
 	*x = ResumeCampaignRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[14]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +1128,7 @@ func (x *ResumeCampaignRequest) String() string {
 func (*ResumeCampaignRequest) ProtoMessage() {}
 
 func (x *ResumeCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[14]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +1141,7 @@ func (x *ResumeCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeCampaignRequest.ProtoReflect.Descriptor instead.
 func (*ResumeCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{14}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ResumeCampaignRequest) GetCampaignId() string {
@@ -816,7 +1162,7 @@ type ResumeCampaignResponse struct {
 
 func (x *ResumeCampaignResponse) Reset() {
 	*x = ResumeCampaignResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[15]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +1174,7 @@ func (x *ResumeCampaignResponse) String() string {
 func (*ResumeCampaignResponse) ProtoMessage() {}
 
 func (x *ResumeCampaignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[15]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +1187,7 @@ func (x *ResumeCampaignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeCampaignResponse.ProtoReflect.Descriptor instead.
 func (*ResumeCampaignResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{15}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResumeCampaignResponse) GetCampaign() *Campaign {
@@ -864,7 +1210,7 @@ type CancelCampaignRequest struct {
 
 func (x *CancelCampaignRequest) Reset() {
 	*x = CancelCampaignRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[16]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +1222,7 @@ func (x *CancelCampaignRequest) String() string {
 func (*CancelCampaignRequest) ProtoMessage() {}
 
 func (x *CancelCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[16]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +1235,7 @@ func (x *CancelCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelCampaignRequest.ProtoReflect.Descriptor instead.
 func (*CancelCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{16}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CancelCampaignRequest) GetCampaignId() string {
@@ -917,7 +1263,7 @@ type CancelCampaignResponse struct {
 
 func (x *CancelCampaignResponse) Reset() {
 	*x = CancelCampaignResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[17]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1275,7 @@ func (x *CancelCampaignResponse) String() string {
 func (*CancelCampaignResponse) ProtoMessage() {}
 
 func (x *CancelCampaignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[17]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +1288,7 @@ func (x *CancelCampaignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelCampaignResponse.ProtoReflect.Descriptor instead.
 func (*CancelCampaignResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{17}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CancelCampaignResponse) GetCampaign() *Campaign {
@@ -965,7 +1311,7 @@ type PreviewCampaignRequest struct {
 
 func (x *PreviewCampaignRequest) Reset() {
 	*x = PreviewCampaignRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[18]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -977,7 +1323,7 @@ func (x *PreviewCampaignRequest) String() string {
 func (*PreviewCampaignRequest) ProtoMessage() {}
 
 func (x *PreviewCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[18]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -990,7 +1336,7 @@ func (x *PreviewCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewCampaignRequest.ProtoReflect.Descriptor instead.
 func (*PreviewCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{18}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PreviewCampaignRequest) GetCampaign() *Campaign {
@@ -1030,7 +1376,7 @@ type PreviewCampaignResponse struct {
 
 func (x *PreviewCampaignResponse) Reset() {
 	*x = PreviewCampaignResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[19]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1388,7 @@ func (x *PreviewCampaignResponse) String() string {
 func (*PreviewCampaignResponse) ProtoMessage() {}
 
 func (x *PreviewCampaignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[19]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1401,7 @@ func (x *PreviewCampaignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewCampaignResponse.ProtoReflect.Descriptor instead.
 func (*PreviewCampaignResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{19}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PreviewCampaignResponse) GetActionCount() int32 {
@@ -1118,7 +1464,7 @@ type WatchCampaignRequest struct {
 
 func (x *WatchCampaignRequest) Reset() {
 	*x = WatchCampaignRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[20]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1476,7 @@ func (x *WatchCampaignRequest) String() string {
 func (*WatchCampaignRequest) ProtoMessage() {}
 
 func (x *WatchCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[20]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1489,7 @@ func (x *WatchCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchCampaignRequest.ProtoReflect.Descriptor instead.
 func (*WatchCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{20}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WatchCampaignRequest) GetCampaignId() string {
@@ -1164,7 +1510,7 @@ type WatchCampaignResponse struct {
 
 func (x *WatchCampaignResponse) Reset() {
 	*x = WatchCampaignResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[21]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1522,7 @@ func (x *WatchCampaignResponse) String() string {
 func (*WatchCampaignResponse) ProtoMessage() {}
 
 func (x *WatchCampaignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[21]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1535,7 @@ func (x *WatchCampaignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchCampaignResponse.ProtoReflect.Descriptor instead.
 func (*WatchCampaignResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{21}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WatchCampaignResponse) GetCampaign() *Campaign {
@@ -1220,7 +1566,7 @@ type ListActionsRequest struct {
 
 func (x *ListActionsRequest) Reset() {
 	*x = ListActionsRequest{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[22]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1578,7 @@ func (x *ListActionsRequest) String() string {
 func (*ListActionsRequest) ProtoMessage() {}
 
 func (x *ListActionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[22]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1591,7 @@ func (x *ListActionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListActionsRequest.ProtoReflect.Descriptor instead.
 func (*ListActionsRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{22}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListActionsRequest) GetCampaignId() string {
@@ -1303,7 +1649,7 @@ type ListActionsResponse struct {
 
 func (x *ListActionsResponse) Reset() {
 	*x = ListActionsResponse{}
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[23]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1661,7 @@ func (x *ListActionsResponse) String() string {
 func (*ListActionsResponse) ProtoMessage() {}
 
 func (x *ListActionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[23]
+	mi := &file_telegate_engagement_v1_engagement_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1674,7 @@ func (x *ListActionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListActionsResponse.ProtoReflect.Descriptor instead.
 func (*ListActionsResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{23}
+	return file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListActionsResponse) GetActions() []*Action {
@@ -1349,7 +1695,22 @@ var File_telegate_engagement_v1_engagement_service_proto protoreflect.FileDescri
 
 const file_telegate_engagement_v1_engagement_service_proto_rawDesc = "" +
 	"\n" +
-	"/telegate/engagement/v1/engagement_service.proto\x12\x16telegate.engagement.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%telegate/engagement/v1/campaign.proto\"P\n" +
+	"/telegate/engagement/v1/engagement_service.proto\x12\x16telegate.engagement.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%telegate/engagement/v1/campaign.proto\"}\n" +
+	"\x14SetKillSwitchRequest\x12=\n" +
+	"\x05scope\x18\x01 \x01(\x0e2'.telegate.engagement.v1.KillSwitchScopeR\x05scope\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\bR\x02on\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x7f\n" +
+	"\x15SetKillSwitchResponse\x12C\n" +
+	"\vkill_switch\x18\x01 \x01(\v2\".telegate.engagement.v1.KillSwitchR\n" +
+	"killSwitch\x12!\n" +
+	"\fpaused_count\x18\x02 \x01(\x05R\vpausedCount\"\x16\n" +
+	"\x14GetKillSwitchRequest\"\x8b\x01\n" +
+	"\x15GetKillSwitchResponse\x12:\n" +
+	"\x06tenant\x18\x01 \x01(\v2\".telegate.engagement.v1.KillSwitchR\x06tenant\x126\n" +
+	"\x04mesh\x18\x02 \x01(\v2\".telegate.engagement.v1.KillSwitchR\x04mesh\"\x12\n" +
+	"\x10GetLimitsRequest\"K\n" +
+	"\x11GetLimitsResponse\x126\n" +
+	"\x06limits\x18\x01 \x01(\v2\x1e.telegate.engagement.v1.LimitsR\x06limits\"P\n" +
 	"\x15RegisterTargetRequest\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12\x1d\n" +
 	"\n" +
@@ -1434,8 +1795,11 @@ const file_telegate_engagement_v1_engagement_service_proto_rawDesc = "" +
 	"page_token\x18\x06 \x01(\tR\tpageToken\"w\n" +
 	"\x13ListActionsResponse\x128\n" +
 	"\aactions\x18\x01 \x03(\v2\x1e.telegate.engagement.v1.ActionR\aactions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xba\n" +
-	"\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*n\n" +
+	"\x0fKillSwitchScope\x12!\n" +
+	"\x1dKILL_SWITCH_SCOPE_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18KILL_SWITCH_SCOPE_TENANT\x10\x01\x12\x1a\n" +
+	"\x16KILL_SWITCH_SCOPE_MESH\x10\x022\xf8\f\n" +
 	"\x11EngagementService\x12o\n" +
 	"\x0eRegisterTarget\x12-.telegate.engagement.v1.RegisterTargetRequest\x1a..telegate.engagement.v1.RegisterTargetResponse\x12i\n" +
 	"\fVerifyTarget\x12+.telegate.engagement.v1.VerifyTargetRequest\x1a,.telegate.engagement.v1.VerifyTargetResponse\x12f\n" +
@@ -1448,7 +1812,10 @@ const file_telegate_engagement_v1_engagement_service_proto_rawDesc = "" +
 	"\x0eCancelCampaign\x12-.telegate.engagement.v1.CancelCampaignRequest\x1a..telegate.engagement.v1.CancelCampaignResponse\x12r\n" +
 	"\x0fPreviewCampaign\x12..telegate.engagement.v1.PreviewCampaignRequest\x1a/.telegate.engagement.v1.PreviewCampaignResponse\x12n\n" +
 	"\rWatchCampaign\x12,.telegate.engagement.v1.WatchCampaignRequest\x1a-.telegate.engagement.v1.WatchCampaignResponse0\x01\x12f\n" +
-	"\vListActions\x12*.telegate.engagement.v1.ListActionsRequest\x1a+.telegate.engagement.v1.ListActionsResponseB9Z7telegate.dev/gen/go/telegate/engagement/v1;engagementv1b\x06proto3"
+	"\vListActions\x12*.telegate.engagement.v1.ListActionsRequest\x1a+.telegate.engagement.v1.ListActionsResponse\x12l\n" +
+	"\rSetKillSwitch\x12,.telegate.engagement.v1.SetKillSwitchRequest\x1a-.telegate.engagement.v1.SetKillSwitchResponse\x12l\n" +
+	"\rGetKillSwitch\x12,.telegate.engagement.v1.GetKillSwitchRequest\x1a-.telegate.engagement.v1.GetKillSwitchResponse\x12`\n" +
+	"\tGetLimits\x12(.telegate.engagement.v1.GetLimitsRequest\x1a).telegate.engagement.v1.GetLimitsResponseB9Z7telegate.dev/gen/go/telegate/engagement/v1;engagementv1b\x06proto3"
 
 var (
 	file_telegate_engagement_v1_engagement_service_proto_rawDescOnce sync.Once
@@ -1462,88 +1829,109 @@ func file_telegate_engagement_v1_engagement_service_proto_rawDescGZIP() []byte {
 	return file_telegate_engagement_v1_engagement_service_proto_rawDescData
 }
 
-var file_telegate_engagement_v1_engagement_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_telegate_engagement_v1_engagement_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_telegate_engagement_v1_engagement_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_telegate_engagement_v1_engagement_service_proto_goTypes = []any{
-	(*RegisterTargetRequest)(nil),   // 0: telegate.engagement.v1.RegisterTargetRequest
-	(*RegisterTargetResponse)(nil),  // 1: telegate.engagement.v1.RegisterTargetResponse
-	(*VerifyTargetRequest)(nil),     // 2: telegate.engagement.v1.VerifyTargetRequest
-	(*VerifyTargetResponse)(nil),    // 3: telegate.engagement.v1.VerifyTargetResponse
-	(*ListTargetsRequest)(nil),      // 4: telegate.engagement.v1.ListTargetsRequest
-	(*ListTargetsResponse)(nil),     // 5: telegate.engagement.v1.ListTargetsResponse
-	(*CreateCampaignRequest)(nil),   // 6: telegate.engagement.v1.CreateCampaignRequest
-	(*CreateCampaignResponse)(nil),  // 7: telegate.engagement.v1.CreateCampaignResponse
-	(*GetCampaignRequest)(nil),      // 8: telegate.engagement.v1.GetCampaignRequest
-	(*GetCampaignResponse)(nil),     // 9: telegate.engagement.v1.GetCampaignResponse
-	(*ListCampaignsRequest)(nil),    // 10: telegate.engagement.v1.ListCampaignsRequest
-	(*ListCampaignsResponse)(nil),   // 11: telegate.engagement.v1.ListCampaignsResponse
-	(*PauseCampaignRequest)(nil),    // 12: telegate.engagement.v1.PauseCampaignRequest
-	(*PauseCampaignResponse)(nil),   // 13: telegate.engagement.v1.PauseCampaignResponse
-	(*ResumeCampaignRequest)(nil),   // 14: telegate.engagement.v1.ResumeCampaignRequest
-	(*ResumeCampaignResponse)(nil),  // 15: telegate.engagement.v1.ResumeCampaignResponse
-	(*CancelCampaignRequest)(nil),   // 16: telegate.engagement.v1.CancelCampaignRequest
-	(*CancelCampaignResponse)(nil),  // 17: telegate.engagement.v1.CancelCampaignResponse
-	(*PreviewCampaignRequest)(nil),  // 18: telegate.engagement.v1.PreviewCampaignRequest
-	(*PreviewCampaignResponse)(nil), // 19: telegate.engagement.v1.PreviewCampaignResponse
-	(*WatchCampaignRequest)(nil),    // 20: telegate.engagement.v1.WatchCampaignRequest
-	(*WatchCampaignResponse)(nil),   // 21: telegate.engagement.v1.WatchCampaignResponse
-	(*ListActionsRequest)(nil),      // 22: telegate.engagement.v1.ListActionsRequest
-	(*ListActionsResponse)(nil),     // 23: telegate.engagement.v1.ListActionsResponse
-	(*Target)(nil),                  // 24: telegate.engagement.v1.Target
-	(TargetState)(0),                // 25: telegate.engagement.v1.TargetState
-	(*Campaign)(nil),                // 26: telegate.engagement.v1.Campaign
-	(CampaignState)(0),              // 27: telegate.engagement.v1.CampaignState
-	(*timestamppb.Timestamp)(nil),   // 28: google.protobuf.Timestamp
-	(*Action)(nil),                  // 29: telegate.engagement.v1.Action
-	(ActionState)(0),                // 30: telegate.engagement.v1.ActionState
+	(KillSwitchScope)(0),            // 0: telegate.engagement.v1.KillSwitchScope
+	(*SetKillSwitchRequest)(nil),    // 1: telegate.engagement.v1.SetKillSwitchRequest
+	(*SetKillSwitchResponse)(nil),   // 2: telegate.engagement.v1.SetKillSwitchResponse
+	(*GetKillSwitchRequest)(nil),    // 3: telegate.engagement.v1.GetKillSwitchRequest
+	(*GetKillSwitchResponse)(nil),   // 4: telegate.engagement.v1.GetKillSwitchResponse
+	(*GetLimitsRequest)(nil),        // 5: telegate.engagement.v1.GetLimitsRequest
+	(*GetLimitsResponse)(nil),       // 6: telegate.engagement.v1.GetLimitsResponse
+	(*RegisterTargetRequest)(nil),   // 7: telegate.engagement.v1.RegisterTargetRequest
+	(*RegisterTargetResponse)(nil),  // 8: telegate.engagement.v1.RegisterTargetResponse
+	(*VerifyTargetRequest)(nil),     // 9: telegate.engagement.v1.VerifyTargetRequest
+	(*VerifyTargetResponse)(nil),    // 10: telegate.engagement.v1.VerifyTargetResponse
+	(*ListTargetsRequest)(nil),      // 11: telegate.engagement.v1.ListTargetsRequest
+	(*ListTargetsResponse)(nil),     // 12: telegate.engagement.v1.ListTargetsResponse
+	(*CreateCampaignRequest)(nil),   // 13: telegate.engagement.v1.CreateCampaignRequest
+	(*CreateCampaignResponse)(nil),  // 14: telegate.engagement.v1.CreateCampaignResponse
+	(*GetCampaignRequest)(nil),      // 15: telegate.engagement.v1.GetCampaignRequest
+	(*GetCampaignResponse)(nil),     // 16: telegate.engagement.v1.GetCampaignResponse
+	(*ListCampaignsRequest)(nil),    // 17: telegate.engagement.v1.ListCampaignsRequest
+	(*ListCampaignsResponse)(nil),   // 18: telegate.engagement.v1.ListCampaignsResponse
+	(*PauseCampaignRequest)(nil),    // 19: telegate.engagement.v1.PauseCampaignRequest
+	(*PauseCampaignResponse)(nil),   // 20: telegate.engagement.v1.PauseCampaignResponse
+	(*ResumeCampaignRequest)(nil),   // 21: telegate.engagement.v1.ResumeCampaignRequest
+	(*ResumeCampaignResponse)(nil),  // 22: telegate.engagement.v1.ResumeCampaignResponse
+	(*CancelCampaignRequest)(nil),   // 23: telegate.engagement.v1.CancelCampaignRequest
+	(*CancelCampaignResponse)(nil),  // 24: telegate.engagement.v1.CancelCampaignResponse
+	(*PreviewCampaignRequest)(nil),  // 25: telegate.engagement.v1.PreviewCampaignRequest
+	(*PreviewCampaignResponse)(nil), // 26: telegate.engagement.v1.PreviewCampaignResponse
+	(*WatchCampaignRequest)(nil),    // 27: telegate.engagement.v1.WatchCampaignRequest
+	(*WatchCampaignResponse)(nil),   // 28: telegate.engagement.v1.WatchCampaignResponse
+	(*ListActionsRequest)(nil),      // 29: telegate.engagement.v1.ListActionsRequest
+	(*ListActionsResponse)(nil),     // 30: telegate.engagement.v1.ListActionsResponse
+	(*KillSwitch)(nil),              // 31: telegate.engagement.v1.KillSwitch
+	(*Limits)(nil),                  // 32: telegate.engagement.v1.Limits
+	(*Target)(nil),                  // 33: telegate.engagement.v1.Target
+	(TargetState)(0),                // 34: telegate.engagement.v1.TargetState
+	(*Campaign)(nil),                // 35: telegate.engagement.v1.Campaign
+	(CampaignState)(0),              // 36: telegate.engagement.v1.CampaignState
+	(*timestamppb.Timestamp)(nil),   // 37: google.protobuf.Timestamp
+	(*Action)(nil),                  // 38: telegate.engagement.v1.Action
+	(ActionState)(0),                // 39: telegate.engagement.v1.ActionState
 }
 var file_telegate_engagement_v1_engagement_service_proto_depIdxs = []int32{
-	24, // 0: telegate.engagement.v1.RegisterTargetResponse.target:type_name -> telegate.engagement.v1.Target
-	24, // 1: telegate.engagement.v1.VerifyTargetResponse.target:type_name -> telegate.engagement.v1.Target
-	25, // 2: telegate.engagement.v1.ListTargetsRequest.state:type_name -> telegate.engagement.v1.TargetState
-	24, // 3: telegate.engagement.v1.ListTargetsResponse.targets:type_name -> telegate.engagement.v1.Target
-	26, // 4: telegate.engagement.v1.CreateCampaignRequest.campaign:type_name -> telegate.engagement.v1.Campaign
-	26, // 5: telegate.engagement.v1.CreateCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
-	26, // 6: telegate.engagement.v1.GetCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
-	27, // 7: telegate.engagement.v1.ListCampaignsRequest.state:type_name -> telegate.engagement.v1.CampaignState
-	26, // 8: telegate.engagement.v1.ListCampaignsResponse.campaigns:type_name -> telegate.engagement.v1.Campaign
-	26, // 9: telegate.engagement.v1.PauseCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
-	26, // 10: telegate.engagement.v1.ResumeCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
-	26, // 11: telegate.engagement.v1.CancelCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
-	26, // 12: telegate.engagement.v1.PreviewCampaignRequest.campaign:type_name -> telegate.engagement.v1.Campaign
-	28, // 13: telegate.engagement.v1.PreviewCampaignResponse.estimated_end_time:type_name -> google.protobuf.Timestamp
-	29, // 14: telegate.engagement.v1.PreviewCampaignResponse.actions:type_name -> telegate.engagement.v1.Action
-	26, // 15: telegate.engagement.v1.WatchCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
-	30, // 16: telegate.engagement.v1.ListActionsRequest.state:type_name -> telegate.engagement.v1.ActionState
-	29, // 17: telegate.engagement.v1.ListActionsResponse.actions:type_name -> telegate.engagement.v1.Action
-	0,  // 18: telegate.engagement.v1.EngagementService.RegisterTarget:input_type -> telegate.engagement.v1.RegisterTargetRequest
-	2,  // 19: telegate.engagement.v1.EngagementService.VerifyTarget:input_type -> telegate.engagement.v1.VerifyTargetRequest
-	4,  // 20: telegate.engagement.v1.EngagementService.ListTargets:input_type -> telegate.engagement.v1.ListTargetsRequest
-	6,  // 21: telegate.engagement.v1.EngagementService.CreateCampaign:input_type -> telegate.engagement.v1.CreateCampaignRequest
-	8,  // 22: telegate.engagement.v1.EngagementService.GetCampaign:input_type -> telegate.engagement.v1.GetCampaignRequest
-	10, // 23: telegate.engagement.v1.EngagementService.ListCampaigns:input_type -> telegate.engagement.v1.ListCampaignsRequest
-	12, // 24: telegate.engagement.v1.EngagementService.PauseCampaign:input_type -> telegate.engagement.v1.PauseCampaignRequest
-	14, // 25: telegate.engagement.v1.EngagementService.ResumeCampaign:input_type -> telegate.engagement.v1.ResumeCampaignRequest
-	16, // 26: telegate.engagement.v1.EngagementService.CancelCampaign:input_type -> telegate.engagement.v1.CancelCampaignRequest
-	18, // 27: telegate.engagement.v1.EngagementService.PreviewCampaign:input_type -> telegate.engagement.v1.PreviewCampaignRequest
-	20, // 28: telegate.engagement.v1.EngagementService.WatchCampaign:input_type -> telegate.engagement.v1.WatchCampaignRequest
-	22, // 29: telegate.engagement.v1.EngagementService.ListActions:input_type -> telegate.engagement.v1.ListActionsRequest
-	1,  // 30: telegate.engagement.v1.EngagementService.RegisterTarget:output_type -> telegate.engagement.v1.RegisterTargetResponse
-	3,  // 31: telegate.engagement.v1.EngagementService.VerifyTarget:output_type -> telegate.engagement.v1.VerifyTargetResponse
-	5,  // 32: telegate.engagement.v1.EngagementService.ListTargets:output_type -> telegate.engagement.v1.ListTargetsResponse
-	7,  // 33: telegate.engagement.v1.EngagementService.CreateCampaign:output_type -> telegate.engagement.v1.CreateCampaignResponse
-	9,  // 34: telegate.engagement.v1.EngagementService.GetCampaign:output_type -> telegate.engagement.v1.GetCampaignResponse
-	11, // 35: telegate.engagement.v1.EngagementService.ListCampaigns:output_type -> telegate.engagement.v1.ListCampaignsResponse
-	13, // 36: telegate.engagement.v1.EngagementService.PauseCampaign:output_type -> telegate.engagement.v1.PauseCampaignResponse
-	15, // 37: telegate.engagement.v1.EngagementService.ResumeCampaign:output_type -> telegate.engagement.v1.ResumeCampaignResponse
-	17, // 38: telegate.engagement.v1.EngagementService.CancelCampaign:output_type -> telegate.engagement.v1.CancelCampaignResponse
-	19, // 39: telegate.engagement.v1.EngagementService.PreviewCampaign:output_type -> telegate.engagement.v1.PreviewCampaignResponse
-	21, // 40: telegate.engagement.v1.EngagementService.WatchCampaign:output_type -> telegate.engagement.v1.WatchCampaignResponse
-	23, // 41: telegate.engagement.v1.EngagementService.ListActions:output_type -> telegate.engagement.v1.ListActionsResponse
-	30, // [30:42] is the sub-list for method output_type
-	18, // [18:30] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	0,  // 0: telegate.engagement.v1.SetKillSwitchRequest.scope:type_name -> telegate.engagement.v1.KillSwitchScope
+	31, // 1: telegate.engagement.v1.SetKillSwitchResponse.kill_switch:type_name -> telegate.engagement.v1.KillSwitch
+	31, // 2: telegate.engagement.v1.GetKillSwitchResponse.tenant:type_name -> telegate.engagement.v1.KillSwitch
+	31, // 3: telegate.engagement.v1.GetKillSwitchResponse.mesh:type_name -> telegate.engagement.v1.KillSwitch
+	32, // 4: telegate.engagement.v1.GetLimitsResponse.limits:type_name -> telegate.engagement.v1.Limits
+	33, // 5: telegate.engagement.v1.RegisterTargetResponse.target:type_name -> telegate.engagement.v1.Target
+	33, // 6: telegate.engagement.v1.VerifyTargetResponse.target:type_name -> telegate.engagement.v1.Target
+	34, // 7: telegate.engagement.v1.ListTargetsRequest.state:type_name -> telegate.engagement.v1.TargetState
+	33, // 8: telegate.engagement.v1.ListTargetsResponse.targets:type_name -> telegate.engagement.v1.Target
+	35, // 9: telegate.engagement.v1.CreateCampaignRequest.campaign:type_name -> telegate.engagement.v1.Campaign
+	35, // 10: telegate.engagement.v1.CreateCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
+	35, // 11: telegate.engagement.v1.GetCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
+	36, // 12: telegate.engagement.v1.ListCampaignsRequest.state:type_name -> telegate.engagement.v1.CampaignState
+	35, // 13: telegate.engagement.v1.ListCampaignsResponse.campaigns:type_name -> telegate.engagement.v1.Campaign
+	35, // 14: telegate.engagement.v1.PauseCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
+	35, // 15: telegate.engagement.v1.ResumeCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
+	35, // 16: telegate.engagement.v1.CancelCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
+	35, // 17: telegate.engagement.v1.PreviewCampaignRequest.campaign:type_name -> telegate.engagement.v1.Campaign
+	37, // 18: telegate.engagement.v1.PreviewCampaignResponse.estimated_end_time:type_name -> google.protobuf.Timestamp
+	38, // 19: telegate.engagement.v1.PreviewCampaignResponse.actions:type_name -> telegate.engagement.v1.Action
+	35, // 20: telegate.engagement.v1.WatchCampaignResponse.campaign:type_name -> telegate.engagement.v1.Campaign
+	39, // 21: telegate.engagement.v1.ListActionsRequest.state:type_name -> telegate.engagement.v1.ActionState
+	38, // 22: telegate.engagement.v1.ListActionsResponse.actions:type_name -> telegate.engagement.v1.Action
+	7,  // 23: telegate.engagement.v1.EngagementService.RegisterTarget:input_type -> telegate.engagement.v1.RegisterTargetRequest
+	9,  // 24: telegate.engagement.v1.EngagementService.VerifyTarget:input_type -> telegate.engagement.v1.VerifyTargetRequest
+	11, // 25: telegate.engagement.v1.EngagementService.ListTargets:input_type -> telegate.engagement.v1.ListTargetsRequest
+	13, // 26: telegate.engagement.v1.EngagementService.CreateCampaign:input_type -> telegate.engagement.v1.CreateCampaignRequest
+	15, // 27: telegate.engagement.v1.EngagementService.GetCampaign:input_type -> telegate.engagement.v1.GetCampaignRequest
+	17, // 28: telegate.engagement.v1.EngagementService.ListCampaigns:input_type -> telegate.engagement.v1.ListCampaignsRequest
+	19, // 29: telegate.engagement.v1.EngagementService.PauseCampaign:input_type -> telegate.engagement.v1.PauseCampaignRequest
+	21, // 30: telegate.engagement.v1.EngagementService.ResumeCampaign:input_type -> telegate.engagement.v1.ResumeCampaignRequest
+	23, // 31: telegate.engagement.v1.EngagementService.CancelCampaign:input_type -> telegate.engagement.v1.CancelCampaignRequest
+	25, // 32: telegate.engagement.v1.EngagementService.PreviewCampaign:input_type -> telegate.engagement.v1.PreviewCampaignRequest
+	27, // 33: telegate.engagement.v1.EngagementService.WatchCampaign:input_type -> telegate.engagement.v1.WatchCampaignRequest
+	29, // 34: telegate.engagement.v1.EngagementService.ListActions:input_type -> telegate.engagement.v1.ListActionsRequest
+	1,  // 35: telegate.engagement.v1.EngagementService.SetKillSwitch:input_type -> telegate.engagement.v1.SetKillSwitchRequest
+	3,  // 36: telegate.engagement.v1.EngagementService.GetKillSwitch:input_type -> telegate.engagement.v1.GetKillSwitchRequest
+	5,  // 37: telegate.engagement.v1.EngagementService.GetLimits:input_type -> telegate.engagement.v1.GetLimitsRequest
+	8,  // 38: telegate.engagement.v1.EngagementService.RegisterTarget:output_type -> telegate.engagement.v1.RegisterTargetResponse
+	10, // 39: telegate.engagement.v1.EngagementService.VerifyTarget:output_type -> telegate.engagement.v1.VerifyTargetResponse
+	12, // 40: telegate.engagement.v1.EngagementService.ListTargets:output_type -> telegate.engagement.v1.ListTargetsResponse
+	14, // 41: telegate.engagement.v1.EngagementService.CreateCampaign:output_type -> telegate.engagement.v1.CreateCampaignResponse
+	16, // 42: telegate.engagement.v1.EngagementService.GetCampaign:output_type -> telegate.engagement.v1.GetCampaignResponse
+	18, // 43: telegate.engagement.v1.EngagementService.ListCampaigns:output_type -> telegate.engagement.v1.ListCampaignsResponse
+	20, // 44: telegate.engagement.v1.EngagementService.PauseCampaign:output_type -> telegate.engagement.v1.PauseCampaignResponse
+	22, // 45: telegate.engagement.v1.EngagementService.ResumeCampaign:output_type -> telegate.engagement.v1.ResumeCampaignResponse
+	24, // 46: telegate.engagement.v1.EngagementService.CancelCampaign:output_type -> telegate.engagement.v1.CancelCampaignResponse
+	26, // 47: telegate.engagement.v1.EngagementService.PreviewCampaign:output_type -> telegate.engagement.v1.PreviewCampaignResponse
+	28, // 48: telegate.engagement.v1.EngagementService.WatchCampaign:output_type -> telegate.engagement.v1.WatchCampaignResponse
+	30, // 49: telegate.engagement.v1.EngagementService.ListActions:output_type -> telegate.engagement.v1.ListActionsResponse
+	2,  // 50: telegate.engagement.v1.EngagementService.SetKillSwitch:output_type -> telegate.engagement.v1.SetKillSwitchResponse
+	4,  // 51: telegate.engagement.v1.EngagementService.GetKillSwitch:output_type -> telegate.engagement.v1.GetKillSwitchResponse
+	6,  // 52: telegate.engagement.v1.EngagementService.GetLimits:output_type -> telegate.engagement.v1.GetLimitsResponse
+	38, // [38:53] is the sub-list for method output_type
+	23, // [23:38] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_telegate_engagement_v1_engagement_service_proto_init() }
@@ -1557,13 +1945,14 @@ func file_telegate_engagement_v1_engagement_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_engagement_v1_engagement_service_proto_rawDesc), len(file_telegate_engagement_v1_engagement_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   24,
+			NumEnums:      1,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_telegate_engagement_v1_engagement_service_proto_goTypes,
 		DependencyIndexes: file_telegate_engagement_v1_engagement_service_proto_depIdxs,
+		EnumInfos:         file_telegate_engagement_v1_engagement_service_proto_enumTypes,
 		MessageInfos:      file_telegate_engagement_v1_engagement_service_proto_msgTypes,
 	}.Build()
 	File_telegate_engagement_v1_engagement_service_proto = out.File

@@ -4,8 +4,7 @@
 // - protoc             (unknown)
 // source: telegate/engagement/v1/engagement_service.proto
 
-// Runs paced, disclosed engagement in channels that the tenant administers. The messages of this file are
-// settled when the service is built; until then fields may be added, renamed and moved.
+// Runs paced, disclosed engagement in channels that the tenant administers.
 
 package engagementv1
 
@@ -34,6 +33,9 @@ const (
 	EngagementService_PreviewCampaign_FullMethodName = "/telegate.engagement.v1.EngagementService/PreviewCampaign"
 	EngagementService_WatchCampaign_FullMethodName   = "/telegate.engagement.v1.EngagementService/WatchCampaign"
 	EngagementService_ListActions_FullMethodName     = "/telegate.engagement.v1.EngagementService/ListActions"
+	EngagementService_SetKillSwitch_FullMethodName   = "/telegate.engagement.v1.EngagementService/SetKillSwitch"
+	EngagementService_GetKillSwitch_FullMethodName   = "/telegate.engagement.v1.EngagementService/GetKillSwitch"
+	EngagementService_GetLimits_FullMethodName       = "/telegate.engagement.v1.EngagementService/GetLimits"
 )
 
 // EngagementServiceClient is the client API for EngagementService service.
@@ -48,28 +50,35 @@ const (
 // Besides the reasons named at each call, any call may answer INVALID_FIELD, CREDENTIALS_MISSING,
 // CREDENTIALS_INVALID, SCOPE_MISSING, DEPENDENCY_UNAVAILABLE and DEADLINE_EXCEEDED.
 type EngagementServiceClient interface {
-	// Registers a channel and verifies through Telegram that one of the tenant's accounts administers it. Scope
-	// `engage:write`. Idempotent: a channel that is there is verified again. Errors: TARGET_NOT_VERIFIED.
+	// Registers a channel and verifies through Telegram that one of the tenant's accounts administers it: as its
+	// creator, or as an administrator who may post. Without an account named, up to 10 of the tenant's are asked in
+	// turn. Scope `engage:write`. Idempotent: a channel that is there is verified again. Errors:
+	// TARGET_NOT_VERIFIED, NOT_FOUND, QUOTA_EXCEEDED (1,000 targets a tenant).
 	RegisterTarget(ctx context.Context, in *RegisterTargetRequest, opts ...grpc.CallOption) (*RegisterTargetResponse, error)
-	// Verifies a target now; lost rights pause its campaigns. Scope `engage:write`. A target that lapsed is an
-	// answer, not an error. Errors: NOT_FOUND.
+	// Verifies a target now; lost rights pause its campaigns at once. Scope `engage:write`. A target that lapsed is
+	// an answer, not an error. Telegram is also asked when the service starts, when a campaign begins, every few
+	// minutes while one runs, and daily. Errors: NOT_FOUND, DEPENDENCY_UNAVAILABLE and those of the messaging
+	// service when no account could ask.
 	VerifyTarget(ctx context.Context, in *VerifyTargetRequest, opts ...grpc.CallOption) (*VerifyTargetResponse, error)
 	// Lists targets by rising time of registration. Scope `engage:read`.
 	ListTargets(ctx context.Context, in *ListTargetsRequest, opts ...grpc.CallOption) (*ListTargetsResponse, error)
 	// Creates a campaign and plans it; what can be known to be wrong is refused now. Scope `engage:write`.
-	// Errors: NOT_FOUND, TARGET_NOT_VERIFIED, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
+	// The target is verified anew. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, NEEDS_LOGIN (an account that did not log
+	// in here), ACCOUNT_BANNED, ENGAGEMENT_STOPPED, QUOTA_EXCEEDED (1,000 unfinished campaigns a tenant),
+	// REQUEST_ID_REUSED.
 	CreateCampaign(ctx context.Context, in *CreateCampaignRequest, opts ...grpc.CallOption) (*CreateCampaignResponse, error)
 	// Returns a campaign with its counts. Scope `engage:read`. Errors: NOT_FOUND.
 	GetCampaign(ctx context.Context, in *GetCampaignRequest, opts ...grpc.CallOption) (*GetCampaignResponse, error)
 	// Lists campaigns, the newest first. Scope `engage:read`.
 	ListCampaigns(ctx context.Context, in *ListCampaignsRequest, opts ...grpc.CallOption) (*ListCampaignsResponse, error)
 	// Pauses a campaign within a second; actions on their way end. Scope `engage:write`. Idempotent. Errors:
-	// NOT_FOUND.
+	// NOT_FOUND, CAMPAIGN_ENDED.
 	PauseCampaign(ctx context.Context, in *PauseCampaignRequest, opts ...grpc.CallOption) (*PauseCampaignResponse, error)
-	// Resumes a paused campaign. Scope `engage:write`. Idempotent. Errors: NOT_FOUND, TARGET_NOT_VERIFIED.
+	// Resumes a paused campaign; what was due meanwhile is done from now on at the campaign's pace, not at once. Scope
+	// `engage:write`. Idempotent. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, ENGAGEMENT_STOPPED, CAMPAIGN_ENDED.
 	ResumeCampaign(ctx context.Context, in *ResumeCampaignRequest, opts ...grpc.CallOption) (*ResumeCampaignResponse, error)
 	// Cancels a campaign for good; actions not begun are skipped. Scope `engage:write`. Idempotent. Errors:
-	// NOT_FOUND.
+	// NOT_FOUND, CAMPAIGN_ENDED (it is done).
 	CancelCampaign(ctx context.Context, in *CancelCampaignRequest, opts ...grpc.CallOption) (*CancelCampaignResponse, error)
 	// Shows what a campaign would do, with sample texts, and acts on nothing. Scope `engage:read`. Errors as
 	// CreateCampaign.
@@ -79,6 +88,14 @@ type EngagementServiceClient interface {
 	WatchCampaign(ctx context.Context, in *WatchCampaignRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchCampaignResponse], error)
 	// Lists actions by due time. Scope `engage:read`.
 	ListActions(ctx context.Context, in *ListActionsRequest, opts ...grpc.CallOption) (*ListActionsResponse, error)
+	// Stops or frees all engagement, of the caller's tenant or of the whole mesh. While it is on nothing begins: all
+	// campaigns are paused at once, and stay so when it is lifted, until they are resumed. It outlives restarts.
+	// Scope `engage:write`; for the mesh the role `operator`. Idempotent.
+	SetKillSwitch(ctx context.Context, in *SetKillSwitchRequest, opts ...grpc.CallOption) (*SetKillSwitchResponse, error)
+	// Says whether engagement is stopped. Scope `engage:read`.
+	GetKillSwitch(ctx context.Context, in *GetKillSwitchRequest, opts ...grpc.CallOption) (*GetKillSwitchResponse, error)
+	// Says what holds whatever a campaign says, and which of it is looser than the default. Scope `engage:read`.
+	GetLimits(ctx context.Context, in *GetLimitsRequest, opts ...grpc.CallOption) (*GetLimitsResponse, error)
 }
 
 type engagementServiceClient struct {
@@ -218,6 +235,36 @@ func (c *engagementServiceClient) ListActions(ctx context.Context, in *ListActio
 	return out, nil
 }
 
+func (c *engagementServiceClient) SetKillSwitch(ctx context.Context, in *SetKillSwitchRequest, opts ...grpc.CallOption) (*SetKillSwitchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetKillSwitchResponse)
+	err := c.cc.Invoke(ctx, EngagementService_SetKillSwitch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *engagementServiceClient) GetKillSwitch(ctx context.Context, in *GetKillSwitchRequest, opts ...grpc.CallOption) (*GetKillSwitchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetKillSwitchResponse)
+	err := c.cc.Invoke(ctx, EngagementService_GetKillSwitch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *engagementServiceClient) GetLimits(ctx context.Context, in *GetLimitsRequest, opts ...grpc.CallOption) (*GetLimitsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetLimitsResponse)
+	err := c.cc.Invoke(ctx, EngagementService_GetLimits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EngagementServiceServer is the server API for EngagementService service.
 // All implementations must embed UnimplementedEngagementServiceServer
 // for forward compatibility.
@@ -230,28 +277,35 @@ func (c *engagementServiceClient) ListActions(ctx context.Context, in *ListActio
 // Besides the reasons named at each call, any call may answer INVALID_FIELD, CREDENTIALS_MISSING,
 // CREDENTIALS_INVALID, SCOPE_MISSING, DEPENDENCY_UNAVAILABLE and DEADLINE_EXCEEDED.
 type EngagementServiceServer interface {
-	// Registers a channel and verifies through Telegram that one of the tenant's accounts administers it. Scope
-	// `engage:write`. Idempotent: a channel that is there is verified again. Errors: TARGET_NOT_VERIFIED.
+	// Registers a channel and verifies through Telegram that one of the tenant's accounts administers it: as its
+	// creator, or as an administrator who may post. Without an account named, up to 10 of the tenant's are asked in
+	// turn. Scope `engage:write`. Idempotent: a channel that is there is verified again. Errors:
+	// TARGET_NOT_VERIFIED, NOT_FOUND, QUOTA_EXCEEDED (1,000 targets a tenant).
 	RegisterTarget(context.Context, *RegisterTargetRequest) (*RegisterTargetResponse, error)
-	// Verifies a target now; lost rights pause its campaigns. Scope `engage:write`. A target that lapsed is an
-	// answer, not an error. Errors: NOT_FOUND.
+	// Verifies a target now; lost rights pause its campaigns at once. Scope `engage:write`. A target that lapsed is
+	// an answer, not an error. Telegram is also asked when the service starts, when a campaign begins, every few
+	// minutes while one runs, and daily. Errors: NOT_FOUND, DEPENDENCY_UNAVAILABLE and those of the messaging
+	// service when no account could ask.
 	VerifyTarget(context.Context, *VerifyTargetRequest) (*VerifyTargetResponse, error)
 	// Lists targets by rising time of registration. Scope `engage:read`.
 	ListTargets(context.Context, *ListTargetsRequest) (*ListTargetsResponse, error)
 	// Creates a campaign and plans it; what can be known to be wrong is refused now. Scope `engage:write`.
-	// Errors: NOT_FOUND, TARGET_NOT_VERIFIED, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
+	// The target is verified anew. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, NEEDS_LOGIN (an account that did not log
+	// in here), ACCOUNT_BANNED, ENGAGEMENT_STOPPED, QUOTA_EXCEEDED (1,000 unfinished campaigns a tenant),
+	// REQUEST_ID_REUSED.
 	CreateCampaign(context.Context, *CreateCampaignRequest) (*CreateCampaignResponse, error)
 	// Returns a campaign with its counts. Scope `engage:read`. Errors: NOT_FOUND.
 	GetCampaign(context.Context, *GetCampaignRequest) (*GetCampaignResponse, error)
 	// Lists campaigns, the newest first. Scope `engage:read`.
 	ListCampaigns(context.Context, *ListCampaignsRequest) (*ListCampaignsResponse, error)
 	// Pauses a campaign within a second; actions on their way end. Scope `engage:write`. Idempotent. Errors:
-	// NOT_FOUND.
+	// NOT_FOUND, CAMPAIGN_ENDED.
 	PauseCampaign(context.Context, *PauseCampaignRequest) (*PauseCampaignResponse, error)
-	// Resumes a paused campaign. Scope `engage:write`. Idempotent. Errors: NOT_FOUND, TARGET_NOT_VERIFIED.
+	// Resumes a paused campaign; what was due meanwhile is done from now on at the campaign's pace, not at once. Scope
+	// `engage:write`. Idempotent. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, ENGAGEMENT_STOPPED, CAMPAIGN_ENDED.
 	ResumeCampaign(context.Context, *ResumeCampaignRequest) (*ResumeCampaignResponse, error)
 	// Cancels a campaign for good; actions not begun are skipped. Scope `engage:write`. Idempotent. Errors:
-	// NOT_FOUND.
+	// NOT_FOUND, CAMPAIGN_ENDED (it is done).
 	CancelCampaign(context.Context, *CancelCampaignRequest) (*CancelCampaignResponse, error)
 	// Shows what a campaign would do, with sample texts, and acts on nothing. Scope `engage:read`. Errors as
 	// CreateCampaign.
@@ -261,6 +315,14 @@ type EngagementServiceServer interface {
 	WatchCampaign(*WatchCampaignRequest, grpc.ServerStreamingServer[WatchCampaignResponse]) error
 	// Lists actions by due time. Scope `engage:read`.
 	ListActions(context.Context, *ListActionsRequest) (*ListActionsResponse, error)
+	// Stops or frees all engagement, of the caller's tenant or of the whole mesh. While it is on nothing begins: all
+	// campaigns are paused at once, and stay so when it is lifted, until they are resumed. It outlives restarts.
+	// Scope `engage:write`; for the mesh the role `operator`. Idempotent.
+	SetKillSwitch(context.Context, *SetKillSwitchRequest) (*SetKillSwitchResponse, error)
+	// Says whether engagement is stopped. Scope `engage:read`.
+	GetKillSwitch(context.Context, *GetKillSwitchRequest) (*GetKillSwitchResponse, error)
+	// Says what holds whatever a campaign says, and which of it is looser than the default. Scope `engage:read`.
+	GetLimits(context.Context, *GetLimitsRequest) (*GetLimitsResponse, error)
 	mustEmbedUnimplementedEngagementServiceServer()
 }
 
@@ -306,6 +368,15 @@ func (UnimplementedEngagementServiceServer) WatchCampaign(*WatchCampaignRequest,
 }
 func (UnimplementedEngagementServiceServer) ListActions(context.Context, *ListActionsRequest) (*ListActionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListActions not implemented")
+}
+func (UnimplementedEngagementServiceServer) SetKillSwitch(context.Context, *SetKillSwitchRequest) (*SetKillSwitchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetKillSwitch not implemented")
+}
+func (UnimplementedEngagementServiceServer) GetKillSwitch(context.Context, *GetKillSwitchRequest) (*GetKillSwitchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetKillSwitch not implemented")
+}
+func (UnimplementedEngagementServiceServer) GetLimits(context.Context, *GetLimitsRequest) (*GetLimitsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetLimits not implemented")
 }
 func (UnimplementedEngagementServiceServer) mustEmbedUnimplementedEngagementServiceServer() {}
 func (UnimplementedEngagementServiceServer) testEmbeddedByValue()                           {}
@@ -537,6 +608,60 @@ func _EngagementService_ListActions_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EngagementService_SetKillSwitch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetKillSwitchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EngagementServiceServer).SetKillSwitch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EngagementService_SetKillSwitch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EngagementServiceServer).SetKillSwitch(ctx, req.(*SetKillSwitchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EngagementService_GetKillSwitch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetKillSwitchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EngagementServiceServer).GetKillSwitch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EngagementService_GetKillSwitch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EngagementServiceServer).GetKillSwitch(ctx, req.(*GetKillSwitchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EngagementService_GetLimits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetLimitsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EngagementServiceServer).GetLimits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EngagementService_GetLimits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EngagementServiceServer).GetLimits(ctx, req.(*GetLimitsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // EngagementService_ServiceDesc is the grpc.ServiceDesc for EngagementService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -587,6 +712,18 @@ var EngagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListActions",
 			Handler:    _EngagementService_ListActions_Handler,
+		},
+		{
+			MethodName: "SetKillSwitch",
+			Handler:    _EngagementService_SetKillSwitch_Handler,
+		},
+		{
+			MethodName: "GetKillSwitch",
+			Handler:    _EngagementService_GetKillSwitch_Handler,
+		},
+		{
+			MethodName: "GetLimits",
+			Handler:    _EngagementService_GetLimits_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

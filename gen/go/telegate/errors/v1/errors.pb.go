@@ -109,6 +109,11 @@ const (
 	// FAILED_PRECONDITION. The account may not connect: it has no proxy, or its proxy is down, and direct
 	// connections are not allowed. Metadata: `session_id`.
 	ErrorReason_ERROR_REASON_NO_EGRESS ErrorReason = 50
+	// FAILED_PRECONDITION. A kill switch stops all engagement, of the tenant or of the mesh. Metadata: `scope`
+	// ("tenant" or "mesh"). Wait until it is lifted.
+	ErrorReason_ERROR_REASON_ENGAGEMENT_STOPPED ErrorReason = 51
+	// FAILED_PRECONDITION. The campaign is done or was cancelled. Metadata: `campaign_id`, `state`. Create another.
+	ErrorReason_ERROR_REASON_CAMPAIGN_ENDED ErrorReason = 52
 	// RESOURCE_EXHAUSTED. A quota or ceiling is used up. `google.rpc.QuotaFailure` names it, and
 	// `google.rpc.RetryInfo` says when it is free again, where that is known.
 	ErrorReason_ERROR_REASON_QUOTA_EXCEEDED ErrorReason = 60
@@ -163,6 +168,8 @@ var (
 		48: "ERROR_REASON_LOGIN_ENDED",
 		49: "ERROR_REASON_TARGET_NOT_VERIFIED",
 		50: "ERROR_REASON_NO_EGRESS",
+		51: "ERROR_REASON_ENGAGEMENT_STOPPED",
+		52: "ERROR_REASON_CAMPAIGN_ENDED",
 		60: "ERROR_REASON_QUOTA_EXCEEDED",
 		61: "ERROR_REASON_TOO_MANY_STREAMS",
 		62: "ERROR_REASON_GOING_AWAY",
@@ -201,6 +208,8 @@ var (
 		"ERROR_REASON_LOGIN_ENDED":            48,
 		"ERROR_REASON_TARGET_NOT_VERIFIED":    49,
 		"ERROR_REASON_NO_EGRESS":              50,
+		"ERROR_REASON_ENGAGEMENT_STOPPED":     51,
+		"ERROR_REASON_CAMPAIGN_ENDED":         52,
 		"ERROR_REASON_QUOTA_EXCEEDED":         60,
 		"ERROR_REASON_TOO_MANY_STREAMS":       61,
 		"ERROR_REASON_GOING_AWAY":             62,
@@ -242,7 +251,7 @@ var File_telegate_errors_v1_errors_proto protoreflect.FileDescriptor
 
 const file_telegate_errors_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftelegate/errors/v1/errors.proto\x12\x12telegate.errors.v1*\xb3\t\n" +
+	"\x1ftelegate/errors/v1/errors.proto\x12\x12telegate.errors.v1*\xf9\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\"\n" +
@@ -273,7 +282,9 @@ const file_telegate_errors_v1_errors_proto_rawDesc = "" +
 	"\x1dERROR_REASON_LOGIN_CODE_WRONG\x10/\x12\x1c\n" +
 	"\x18ERROR_REASON_LOGIN_ENDED\x100\x12$\n" +
 	" ERROR_REASON_TARGET_NOT_VERIFIED\x101\x12\x1a\n" +
-	"\x16ERROR_REASON_NO_EGRESS\x102\x12\x1f\n" +
+	"\x16ERROR_REASON_NO_EGRESS\x102\x12#\n" +
+	"\x1fERROR_REASON_ENGAGEMENT_STOPPED\x103\x12\x1f\n" +
+	"\x1bERROR_REASON_CAMPAIGN_ENDED\x104\x12\x1f\n" +
 	"\x1bERROR_REASON_QUOTA_EXCEEDED\x10<\x12!\n" +
 	"\x1dERROR_REASON_TOO_MANY_STREAMS\x10=\x12\x1b\n" +
 	"\x17ERROR_REASON_GOING_AWAY\x10>\x12'\n" +

@@ -80,6 +80,8 @@ type Event struct {
 	//	*Event_ProxyDown
 	//	*Event_CampaignProgressed
 	//	*Event_ActionEnded
+	//	*Event_TargetChanged
+	//	*Event_KillSwitchSet
 	Payload       isEvent_Payload `protobuf_oneof:"payload"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -434,6 +436,24 @@ func (x *Event) GetActionEnded() *ActionEnded {
 	return nil
 }
 
+func (x *Event) GetTargetChanged() *TargetChanged {
+	if x != nil {
+		if x, ok := x.Payload.(*Event_TargetChanged); ok {
+			return x.TargetChanged
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetKillSwitchSet() *KillSwitchSet {
+	if x != nil {
+		if x, ok := x.Payload.(*Event_KillSwitchSet); ok {
+			return x.KillSwitchSet
+		}
+	}
+	return nil
+}
+
 type isEvent_Payload interface {
 	isEvent_Payload()
 }
@@ -584,8 +604,18 @@ type Event_CampaignProgressed struct {
 }
 
 type Event_ActionEnded struct {
-	// engagement: an action ended.
+	// engagement: an action ended. The entity is the action.
 	ActionEnded *ActionEnded `protobuf:"bytes,101,opt,name=action_ended,json=actionEnded,proto3,oneof"`
+}
+
+type Event_TargetChanged struct {
+	// engagement: a target was verified, or lapsed.
+	TargetChanged *TargetChanged `protobuf:"bytes,102,opt,name=target_changed,json=targetChanged,proto3,oneof"`
+}
+
+type Event_KillSwitchSet struct {
+	// engagement: a kill switch was set or lifted. The entity is the tenant, or "mesh".
+	KillSwitchSet *KillSwitchSet `protobuf:"bytes,103,opt,name=kill_switch_set,json=killSwitchSet,proto3,oneof"`
 }
 
 func (*Event_LeaseAcquired) isEvent_Payload() {}
@@ -647,6 +677,10 @@ func (*Event_ProxyDown) isEvent_Payload() {}
 func (*Event_CampaignProgressed) isEvent_Payload() {}
 
 func (*Event_ActionEnded) isEvent_Payload() {}
+
+func (*Event_TargetChanged) isEvent_Payload() {}
+
+func (*Event_KillSwitchSet) isEvent_Payload() {}
 
 // A lease was granted.
 type LeaseAcquired struct {
@@ -2391,7 +2425,9 @@ type CampaignProgressed struct {
 	// Actions that were skipped.
 	Skipped int32 `protobuf:"varint,5,opt,name=skipped,proto3" json:"skipped,omitempty"`
 	// All actions.
-	Total         int32 `protobuf:"varint,6,opt,name=total,proto3" json:"total,omitempty"`
+	Total int32 `protobuf:"varint,6,opt,name=total,proto3" json:"total,omitempty"`
+	// Why it is in that state; empty when nobody said.
+	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2468,6 +2504,141 @@ func (x *CampaignProgressed) GetTotal() int32 {
 	return 0
 }
 
+func (x *CampaignProgressed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// A target was verified for the first time or again after a lapse, or it lapsed.
+type TargetChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target.
+	TargetId string `protobuf:"bytes,1,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
+	// "verified" or "lapsed".
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// Why it lapsed.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetChanged) Reset() {
+	*x = TargetChanged{}
+	mi := &file_telegate_events_v1_events_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetChanged) ProtoMessage() {}
+
+func (x *TargetChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_events_v1_events_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetChanged.ProtoReflect.Descriptor instead.
+func (*TargetChanged) Descriptor() ([]byte, []int) {
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *TargetChanged) GetTargetId() string {
+	if x != nil {
+		return x.TargetId
+	}
+	return ""
+}
+
+func (x *TargetChanged) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *TargetChanged) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// A kill switch was set or lifted.
+type KillSwitchSet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "tenant" or "mesh".
+	Scope string `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	// True: engagement is stopped.
+	On bool `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
+	// Why, in the words of who did it.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KillSwitchSet) Reset() {
+	*x = KillSwitchSet{}
+	mi := &file_telegate_events_v1_events_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KillSwitchSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KillSwitchSet) ProtoMessage() {}
+
+func (x *KillSwitchSet) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_events_v1_events_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KillSwitchSet.ProtoReflect.Descriptor instead.
+func (*KillSwitchSet) Descriptor() ([]byte, []int) {
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *KillSwitchSet) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *KillSwitchSet) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *KillSwitchSet) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // An action ended.
 type ActionEnded struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2478,14 +2649,20 @@ type ActionEnded struct {
 	// "done", "failed" or "skipped".
 	Outcome string `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// Why it failed or was skipped.
-	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The account.
+	AccountId string `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// The post.
+	PostId int64 `protobuf:"varint,6,opt,name=post_id,json=postId,proto3" json:"post_id,omitempty"`
+	// "comment", "reaction" or "view".
+	Kind          string `protobuf:"bytes,7,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ActionEnded) Reset() {
 	*x = ActionEnded{}
-	mi := &file_telegate_events_v1_events_proto_msgTypes[30]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2497,7 +2674,7 @@ func (x *ActionEnded) String() string {
 func (*ActionEnded) ProtoMessage() {}
 
 func (x *ActionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_events_v1_events_proto_msgTypes[30]
+	mi := &file_telegate_events_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2510,7 +2687,7 @@ func (x *ActionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionEnded.ProtoReflect.Descriptor instead.
 func (*ActionEnded) Descriptor() ([]byte, []int) {
-	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_telegate_events_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ActionEnded) GetCampaignId() string {
@@ -2541,11 +2718,32 @@ func (x *ActionEnded) GetReason() string {
 	return ""
 }
 
+func (x *ActionEnded) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *ActionEnded) GetPostId() int64 {
+	if x != nil {
+		return x.PostId
+	}
+	return 0
+}
+
+func (x *ActionEnded) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 var File_telegate_events_v1_events_proto protoreflect.FileDescriptor
 
 const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftelegate/events/v1/events.proto\x12\x12telegate.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\x14\n" +
+	"\x1ftelegate/events/v1/events.proto\x12\x12telegate.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x15\n" +
 	"\x05Event\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x1b\n" +
@@ -2584,7 +2782,9 @@ const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"proxy_down\x18Q \x01(\v2\x1d.telegate.events.v1.ProxyDownH\x00R\tproxyDown\x12Y\n" +
 	"\x13campaign_progressed\x18d \x01(\v2&.telegate.events.v1.CampaignProgressedH\x00R\x12campaignProgressed\x12D\n" +
-	"\faction_ended\x18e \x01(\v2\x1f.telegate.events.v1.ActionEndedH\x00R\vactionEndedB\t\n" +
+	"\faction_ended\x18e \x01(\v2\x1f.telegate.events.v1.ActionEndedH\x00R\vactionEnded\x12J\n" +
+	"\x0etarget_changed\x18f \x01(\v2!.telegate.events.v1.TargetChangedH\x00R\rtargetChanged\x12K\n" +
+	"\x0fkill_switch_set\x18g \x01(\v2!.telegate.events.v1.KillSwitchSetH\x00R\rkillSwitchSetB\t\n" +
 	"\apayload\"\xef\x01\n" +
 	"\rLeaseAcquired\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\tR\aleaseId\x12\x1d\n" +
@@ -2726,7 +2926,7 @@ const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\bproxy_id\x18\x01 \x01(\tR\aproxyId\">\n" +
 	"\tProxyDown\x12\x19\n" +
 	"\bproxy_id\x18\x01 \x01(\tR\aproxyId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xa7\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xbf\x01\n" +
 	"\x12CampaignProgressed\x12\x1f\n" +
 	"\vcampaign_id\x18\x01 \x01(\tR\n" +
 	"campaignId\x12\x14\n" +
@@ -2734,13 +2934,26 @@ const file_telegate_events_v1_events_proto_rawDesc = "" +
 	"\x04done\x18\x03 \x01(\x05R\x04done\x12\x16\n" +
 	"\x06failed\x18\x04 \x01(\x05R\x06failed\x12\x18\n" +
 	"\askipped\x18\x05 \x01(\x05R\askipped\x12\x14\n" +
-	"\x05total\x18\x06 \x01(\x05R\x05total\"}\n" +
+	"\x05total\x18\x06 \x01(\x05R\x05total\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"Z\n" +
+	"\rTargetChanged\x12\x1b\n" +
+	"\ttarget_id\x18\x01 \x01(\tR\btargetId\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"M\n" +
+	"\rKillSwitchSet\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\bR\x02on\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xc9\x01\n" +
 	"\vActionEnded\x12\x1f\n" +
 	"\vcampaign_id\x18\x01 \x01(\tR\n" +
 	"campaignId\x12\x1b\n" +
 	"\taction_id\x18\x02 \x01(\tR\bactionId\x12\x18\n" +
 	"\aoutcome\x18\x03 \x01(\tR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reasonB1Z/telegate.dev/gen/go/telegate/events/v1;eventsv1b\x06proto3"
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x05 \x01(\tR\taccountId\x12\x17\n" +
+	"\apost_id\x18\x06 \x01(\x03R\x06postId\x12\x12\n" +
+	"\x04kind\x18\a \x01(\tR\x04kindB1Z/telegate.dev/gen/go/telegate/events/v1;eventsv1b\x06proto3"
 
 var (
 	file_telegate_events_v1_events_proto_rawDescOnce sync.Once
@@ -2754,7 +2967,7 @@ func file_telegate_events_v1_events_proto_rawDescGZIP() []byte {
 	return file_telegate_events_v1_events_proto_rawDescData
 }
 
-var file_telegate_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_telegate_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_telegate_events_v1_events_proto_goTypes = []any{
 	(*Event)(nil),                 // 0: telegate.events.v1.Event
 	(*LeaseAcquired)(nil),         // 1: telegate.events.v1.LeaseAcquired
@@ -2786,14 +2999,16 @@ var file_telegate_events_v1_events_proto_goTypes = []any{
 	(*ProxyUp)(nil),               // 27: telegate.events.v1.ProxyUp
 	(*ProxyDown)(nil),             // 28: telegate.events.v1.ProxyDown
 	(*CampaignProgressed)(nil),    // 29: telegate.events.v1.CampaignProgressed
-	(*ActionEnded)(nil),           // 30: telegate.events.v1.ActionEnded
-	nil,                           // 31: telegate.events.v1.SessionAdded.LabelsEntry
-	nil,                           // 32: telegate.events.v1.SessionUpdated.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
+	(*TargetChanged)(nil),         // 30: telegate.events.v1.TargetChanged
+	(*KillSwitchSet)(nil),         // 31: telegate.events.v1.KillSwitchSet
+	(*ActionEnded)(nil),           // 32: telegate.events.v1.ActionEnded
+	nil,                           // 33: telegate.events.v1.SessionAdded.LabelsEntry
+	nil,                           // 34: telegate.events.v1.SessionUpdated.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 36: google.protobuf.Duration
 }
 var file_telegate_events_v1_events_proto_depIdxs = []int32{
-	33, // 0: telegate.events.v1.Event.occur_time:type_name -> google.protobuf.Timestamp
+	35, // 0: telegate.events.v1.Event.occur_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: telegate.events.v1.Event.lease_acquired:type_name -> telegate.events.v1.LeaseAcquired
 	2,  // 2: telegate.events.v1.Event.lease_released:type_name -> telegate.events.v1.LeaseReleased
 	3,  // 3: telegate.events.v1.Event.lease_expired:type_name -> telegate.events.v1.LeaseExpired
@@ -2823,19 +3038,21 @@ var file_telegate_events_v1_events_proto_depIdxs = []int32{
 	27, // 27: telegate.events.v1.Event.proxy_up:type_name -> telegate.events.v1.ProxyUp
 	28, // 28: telegate.events.v1.Event.proxy_down:type_name -> telegate.events.v1.ProxyDown
 	29, // 29: telegate.events.v1.Event.campaign_progressed:type_name -> telegate.events.v1.CampaignProgressed
-	30, // 30: telegate.events.v1.Event.action_ended:type_name -> telegate.events.v1.ActionEnded
-	34, // 31: telegate.events.v1.LeaseAcquired.ttl:type_name -> google.protobuf.Duration
-	33, // 32: telegate.events.v1.LeaseExpired.expire_time:type_name -> google.protobuf.Timestamp
-	33, // 33: telegate.events.v1.FloodWaitStarted.end_time:type_name -> google.protobuf.Timestamp
-	31, // 34: telegate.events.v1.SessionAdded.labels:type_name -> telegate.events.v1.SessionAdded.LabelsEntry
-	32, // 35: telegate.events.v1.SessionUpdated.labels:type_name -> telegate.events.v1.SessionUpdated.LabelsEntry
-	33, // 36: telegate.events.v1.SessionQuarantined.end_time:type_name -> google.protobuf.Timestamp
-	33, // 37: telegate.events.v1.BreakerOpened.probe_time:type_name -> google.protobuf.Timestamp
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	32, // 30: telegate.events.v1.Event.action_ended:type_name -> telegate.events.v1.ActionEnded
+	30, // 31: telegate.events.v1.Event.target_changed:type_name -> telegate.events.v1.TargetChanged
+	31, // 32: telegate.events.v1.Event.kill_switch_set:type_name -> telegate.events.v1.KillSwitchSet
+	36, // 33: telegate.events.v1.LeaseAcquired.ttl:type_name -> google.protobuf.Duration
+	35, // 34: telegate.events.v1.LeaseExpired.expire_time:type_name -> google.protobuf.Timestamp
+	35, // 35: telegate.events.v1.FloodWaitStarted.end_time:type_name -> google.protobuf.Timestamp
+	33, // 36: telegate.events.v1.SessionAdded.labels:type_name -> telegate.events.v1.SessionAdded.LabelsEntry
+	34, // 37: telegate.events.v1.SessionUpdated.labels:type_name -> telegate.events.v1.SessionUpdated.LabelsEntry
+	35, // 38: telegate.events.v1.SessionQuarantined.end_time:type_name -> google.protobuf.Timestamp
+	35, // 39: telegate.events.v1.BreakerOpened.probe_time:type_name -> google.protobuf.Timestamp
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_telegate_events_v1_events_proto_init() }
@@ -2874,6 +3091,8 @@ func file_telegate_events_v1_events_proto_init() {
 		(*Event_ProxyDown)(nil),
 		(*Event_CampaignProgressed)(nil),
 		(*Event_ActionEnded)(nil),
+		(*Event_TargetChanged)(nil),
+		(*Event_KillSwitchSet)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2881,7 +3100,7 @@ func file_telegate_events_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_events_v1_events_proto_rawDesc), len(file_telegate_events_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

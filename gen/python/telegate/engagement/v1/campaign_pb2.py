@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%telegate/engagement/v1/campaign.proto\x12\x16telegate.engagement.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x01\n\x06Target\x12\x11\n\ttarget_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x32\n\x05state\x18\x05 \x01(\x0e\x32#.telegate.engagement.v1.TargetState\x12\x18\n\x10\x61\x64min_account_id\x18\x06 \x01(\t\x12/\n\x0bverify_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\rPostSelection\x12\x10\n\x08post_ids\x18\x01 \x03(\x03\x12\x0e\n\x06latest\x18\x02 \x01(\x05\x12\x10\n\x08upcoming\x18\x03 \x01(\x08\"\xaf\x01\n\x10\x41\x63\x63ountSelection\x12\x13\n\x0b\x61\x63\x63ount_ids\x18\x01 \x03(\t\x12\x44\n\x06labels\x18\x02 \x03(\x0b\x32\x34.telegate.engagement.v1.AccountSelection.LabelsEntry\x12\x11\n\tmax_count\x18\x03 \x01(\x05\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb7\x01\n\x04Pace\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\tvariation\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x0c\n\n_variation\"P\n\x0b\x43ommentPlan\x12\x0c\n\x04tone\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x11\n\ttemplates\x18\x04 \x03(\t\"1\n\x10WeightedReaction\x12\r\n\x05\x65moji\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x05\"a\n\x0e\x43\x61mpaignCounts\x12\x0f\n\x07planned\x18\x01 \x01(\x05\x12\x0f\n\x07running\x18\x02 \x01(\x05\x12\x0c\n\x04\x64one\x18\x03 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x05\x12\x0f\n\x07skipped\x18\x05 \x01(\x05\"\x9b\x05\n\x08\x43\x61mpaign\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x11\n\ttarget_id\x18\x02 \x01(\t\x12\x32\n\x04kind\x18\x03 \x01(\x0e\x32$.telegate.engagement.v1.CampaignKind\x12\x34\n\x05posts\x18\x04 \x01(\x0b\x32%.telegate.engagement.v1.PostSelection\x12:\n\x08\x61\x63\x63ounts\x18\x05 \x01(\x0b\x32(.telegate.engagement.v1.AccountSelection\x12*\n\x04pace\x18\x06 \x01(\x0b\x32\x1c.telegate.engagement.v1.Pace\x12\x35\n\x08\x63omments\x18\x07 \x01(\x0b\x32#.telegate.engagement.v1.CommentPlan\x12;\n\treactions\x18\x08 \x03(\x0b\x32(.telegate.engagement.v1.WeightedReaction\x12\x34\n\x05state\x18\t \x01(\x0e\x32%.telegate.engagement.v1.CampaignState\x12\x14\n\x0cstate_reason\x18\n \x01(\t\x12\x36\n\x06\x63ounts\x18\x0b \x01(\x0b\x32&.telegate.engagement.v1.CampaignCounts\x12\x34\n\x10next_action_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x65stimated_end_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xde\x02\n\x06\x41\x63tion\x12\x11\n\taction_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x02 \x01(\t\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x0f\n\x07post_id\x18\x04 \x01(\x03\x12\x32\n\x04kind\x18\x05 \x01(\x0e\x32$.telegate.engagement.v1.CampaignKind\x12\x32\n\x05state\x18\x06 \x01(\x0e\x32#.telegate.engagement.v1.ActionState\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\x05\x12\x0f\n\x07\x63ontent\x18\t \x01(\t\x12,\n\x08\x64ue_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08trace_id\x18\x0c \x01(\t*_\n\x0bTargetState\x12\x1c\n\x18TARGET_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TARGET_STATE_VERIFIED\x10\x01\x12\x17\n\x13TARGET_STATE_LAPSED\x10\x02*|\n\x0c\x43\x61mpaignKind\x12\x1d\n\x19\x43\x41MPAIGN_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43\x41MPAIGN_KIND_COMMENT\x10\x01\x12\x1a\n\x16\x43\x41MPAIGN_KIND_REACTION\x10\x02\x12\x16\n\x12\x43\x41MPAIGN_KIND_VIEW\x10\x03*\xbb\x01\n\rCampaignState\x12\x1e\n\x1a\x43\x41MPAIGN_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43\x41MPAIGN_STATE_SCHEDULED\x10\x01\x12\x1a\n\x16\x43\x41MPAIGN_STATE_RUNNING\x10\x02\x12\x19\n\x15\x43\x41MPAIGN_STATE_PAUSED\x10\x03\x12\x17\n\x13\x43\x41MPAIGN_STATE_DONE\x10\x04\x12\x1c\n\x18\x43\x41MPAIGN_STATE_CANCELLED\x10\x05*\xa9\x01\n\x0b\x41\x63tionState\x12\x1c\n\x18\x41\x43TION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43TION_STATE_PLANNED\x10\x01\x12\x18\n\x14\x41\x43TION_STATE_RUNNING\x10\x02\x12\x15\n\x11\x41\x43TION_STATE_DONE\x10\x03\x12\x17\n\x13\x41\x43TION_STATE_FAILED\x10\x04\x12\x18\n\x14\x41\x43TION_STATE_SKIPPED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%telegate/engagement/v1/campaign.proto\x12\x16telegate.engagement.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x02\n\x06Target\x12\x11\n\ttarget_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x32\n\x05state\x18\x05 \x01(\x0e\x32#.telegate.engagement.v1.TargetState\x12\x18\n\x10\x61\x64min_account_id\x18\x06 \x01(\t\x12/\n\x0bverify_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cstate_reason\x18\t \x01(\t\x12\x14\n\x0clinked_group\x18\n \x01(\t\x12\x19\n\x11\x61llowed_reactions\x18\x0b \x03(\t\x12\x15\n\rall_reactions\x18\x0c \x01(\x08\"C\n\rPostSelection\x12\x10\n\x08post_ids\x18\x01 \x03(\x03\x12\x0e\n\x06latest\x18\x02 \x01(\x05\x12\x10\n\x08upcoming\x18\x03 \x01(\x08\"\xdd\x01\n\x0ePostConditions\x12\x15\n\rtext_contains\x18\x01 \x03(\t\x12\x15\n\rtext_excludes\x18\x02 \x03(\t\x12\x35\n\x05media\x18\x03 \x01(\x0e\x32&.telegate.engagement.v1.MediaCondition\x12*\n\x07min_age\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07max_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\"\xaf\x01\n\x10\x41\x63\x63ountSelection\x12\x13\n\x0b\x61\x63\x63ount_ids\x18\x01 \x03(\t\x12\x44\n\x06labels\x18\x02 \x03(\x0b\x32\x34.telegate.engagement.v1.AccountSelection.LabelsEntry\x12\x11\n\tmax_count\x18\x03 \x01(\x05\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb7\x01\n\x04Pace\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\tvariation\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x0c\n\n_variation\"P\n\x0b\x43ommentPlan\x12\x0c\n\x04tone\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x11\n\ttemplates\x18\x04 \x03(\t\"S\n\x08ViewPlan\x12\x32\n\x06object\x18\x01 \x01(\x0e\x32\".telegate.engagement.v1.ViewObject\x12\x13\n\x0bparallelism\x18\x02 \x01(\x05\"1\n\x10WeightedReaction\x12\r\n\x05\x65moji\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x05\"a\n\x0e\x43\x61mpaignCounts\x12\x0f\n\x07planned\x18\x01 \x01(\x05\x12\x0f\n\x07running\x18\x02 \x01(\x05\x12\x0c\n\x04\x64one\x18\x03 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x05\x12\x0f\n\x07skipped\x18\x05 \x01(\x05\"\xd6\x07\n\x08\x43\x61mpaign\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x11\n\ttarget_id\x18\x02 \x01(\t\x12\x32\n\x04kind\x18\x03 \x01(\x0e\x32$.telegate.engagement.v1.CampaignKind\x12\x34\n\x05posts\x18\x04 \x01(\x0b\x32%.telegate.engagement.v1.PostSelection\x12:\n\x08\x61\x63\x63ounts\x18\x05 \x01(\x0b\x32(.telegate.engagement.v1.AccountSelection\x12*\n\x04pace\x18\x06 \x01(\x0b\x32\x1c.telegate.engagement.v1.Pace\x12\x35\n\x08\x63omments\x18\x07 \x01(\x0b\x32#.telegate.engagement.v1.CommentPlan\x12;\n\treactions\x18\x08 \x03(\x0b\x32(.telegate.engagement.v1.WeightedReaction\x12\x34\n\x05state\x18\t \x01(\x0e\x32%.telegate.engagement.v1.CampaignState\x12\x14\n\x0cstate_reason\x18\n \x01(\t\x12\x36\n\x06\x63ounts\x18\x0b \x01(\x0b\x32&.telegate.engagement.v1.CampaignCounts\x12\x34\n\x10next_action_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x65stimated_end_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\nconditions\x18\x0f \x01(\x0b\x32&.telegate.engagement.v1.PostConditions\x12.\n\x04view\x18\x10 \x01(\x0b\x32 .telegate.engagement.v1.ViewPlan\x12\x37\n\x0bpause_cause\x18\x11 \x01(\x0e\x32\".telegate.engagement.v1.PauseCause\x12\x12\n\ndisclosure\x18\x12 \x01(\t\x12@\n\x10\x64ropped_accounts\x18\x13 \x03(\x0b\x32&.telegate.engagement.v1.DroppedAccount\x12\r\n\x05owner\x18\x14 \x01(\t\x12/\n\x0b\x66inish_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x0e\x44roppedAccount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12-\n\tdrop_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"g\n\nKillSwitch\x12\n\n\x02on\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12,\n\x08set_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x0bRaisedLimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rdefault_value\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12.\n\nraise_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf5\x01\n\x06Limits\x12\x1d\n\x15\x61\x63\x63ount_actions_a_day\x18\x01 \x01(\x05\x12.\n\x0b\x61\x63\x63ount_gap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x16target_actions_an_hour\x18\x03 \x01(\x05\x12\x1e\n\x16post_actions_of_a_kind\x18\x04 \x01(\x05\x12\x12\n\ndisclosure\x18\x05 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x06 \x01(\t\x12\x33\n\x06raised\x18\x07 \x03(\x0b\x32#.telegate.engagement.v1.RaisedLimit\"\xb5\x03\n\x06\x41\x63tion\x12\x11\n\taction_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x02 \x01(\t\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x0f\n\x07post_id\x18\x04 \x01(\x03\x12\x32\n\x04kind\x18\x05 \x01(\x0e\x32$.telegate.engagement.v1.CampaignKind\x12\x32\n\x05state\x18\x06 \x01(\x0e\x32#.telegate.engagement.v1.ActionState\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\x05\x12\x0f\n\x07\x63ontent\x18\t \x01(\t\x12,\n\x08\x64ue_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08trace_id\x18\x0c \x01(\t\x12.\n\nstart_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttarget_id\x18\x0e \x01(\t\x12\x12\n\nmessage_id\x18\x0f \x01(\x03*_\n\x0bTargetState\x12\x1c\n\x18TARGET_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TARGET_STATE_VERIFIED\x10\x01\x12\x17\n\x13TARGET_STATE_LAPSED\x10\x02*|\n\x0c\x43\x61mpaignKind\x12\x1d\n\x19\x43\x41MPAIGN_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43\x41MPAIGN_KIND_COMMENT\x10\x01\x12\x1a\n\x16\x43\x41MPAIGN_KIND_REACTION\x10\x02\x12\x16\n\x12\x43\x41MPAIGN_KIND_VIEW\x10\x03*\xbb\x01\n\rCampaignState\x12\x1e\n\x1a\x43\x41MPAIGN_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43\x41MPAIGN_STATE_SCHEDULED\x10\x01\x12\x1a\n\x16\x43\x41MPAIGN_STATE_RUNNING\x10\x02\x12\x19\n\x15\x43\x41MPAIGN_STATE_PAUSED\x10\x03\x12\x17\n\x13\x43\x41MPAIGN_STATE_DONE\x10\x04\x12\x1c\n\x18\x43\x41MPAIGN_STATE_CANCELLED\x10\x05*\x9b\x01\n\nPauseCause\x12\x1b\n\x17PAUSE_CAUSE_UNSPECIFIED\x10\x00\x12\x16\n\x12PAUSE_CAUSE_CALLER\x10\x01\x12\x1d\n\x19PAUSE_CAUSE_TARGET_LAPSED\x10\x02\x12\x1b\n\x17PAUSE_CAUSE_KILL_SWITCH\x10\x03\x12\x1c\n\x18PAUSE_CAUSE_START_FAILED\x10\x04*e\n\x0eMediaCondition\x12\x1f\n\x1bMEDIA_CONDITION_UNSPECIFIED\x10\x00\x12\x18\n\x14MEDIA_CONDITION_SOME\x10\x01\x12\x18\n\x14MEDIA_CONDITION_NONE\x10\x02*Z\n\nViewObject\x12\x1b\n\x17VIEW_OBJECT_UNSPECIFIED\x10\x00\x12\x15\n\x11VIEW_OBJECT_POSTS\x10\x01\x12\x18\n\x14VIEW_OBJECT_COMMENTS\x10\x02*\xa9\x01\n\x0b\x41\x63tionState\x12\x1c\n\x18\x41\x43TION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43TION_STATE_PLANNED\x10\x01\x12\x18\n\x14\x41\x43TION_STATE_RUNNING\x10\x02\x12\x15\n\x11\x41\x43TION_STATE_DONE\x10\x03\x12\x17\n\x13\x41\x43TION_STATE_FAILED\x10\x04\x12\x18\n\x14\x41\x43TION_STATE_SKIPPED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,32 +35,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ACCOUNTSELECTION_LABELSENTRY']._loaded_options = None
   _globals['_ACCOUNTSELECTION_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_TARGETSTATE']._serialized_start=2074
-  _globals['_TARGETSTATE']._serialized_end=2169
-  _globals['_CAMPAIGNKIND']._serialized_start=2171
-  _globals['_CAMPAIGNKIND']._serialized_end=2295
-  _globals['_CAMPAIGNSTATE']._serialized_start=2298
-  _globals['_CAMPAIGNSTATE']._serialized_end=2485
-  _globals['_ACTIONSTATE']._serialized_start=2488
-  _globals['_ACTIONSTATE']._serialized_end=2657
+  _globals['_TARGETSTATE']._serialized_start=3448
+  _globals['_TARGETSTATE']._serialized_end=3543
+  _globals['_CAMPAIGNKIND']._serialized_start=3545
+  _globals['_CAMPAIGNKIND']._serialized_end=3669
+  _globals['_CAMPAIGNSTATE']._serialized_start=3672
+  _globals['_CAMPAIGNSTATE']._serialized_end=3859
+  _globals['_PAUSECAUSE']._serialized_start=3862
+  _globals['_PAUSECAUSE']._serialized_end=4017
+  _globals['_MEDIACONDITION']._serialized_start=4019
+  _globals['_MEDIACONDITION']._serialized_end=4120
+  _globals['_VIEWOBJECT']._serialized_start=4122
+  _globals['_VIEWOBJECT']._serialized_end=4212
+  _globals['_ACTIONSTATE']._serialized_start=4215
+  _globals['_ACTIONSTATE']._serialized_end=4384
   _globals['_TARGET']._serialized_start=131
-  _globals['_TARGET']._serialized_end=384
-  _globals['_POSTSELECTION']._serialized_start=386
-  _globals['_POSTSELECTION']._serialized_end=453
-  _globals['_ACCOUNTSELECTION']._serialized_start=456
-  _globals['_ACCOUNTSELECTION']._serialized_end=631
-  _globals['_ACCOUNTSELECTION_LABELSENTRY']._serialized_start=586
-  _globals['_ACCOUNTSELECTION_LABELSENTRY']._serialized_end=631
-  _globals['_PACE']._serialized_start=634
-  _globals['_PACE']._serialized_end=817
-  _globals['_COMMENTPLAN']._serialized_start=819
-  _globals['_COMMENTPLAN']._serialized_end=899
-  _globals['_WEIGHTEDREACTION']._serialized_start=901
-  _globals['_WEIGHTEDREACTION']._serialized_end=950
-  _globals['_CAMPAIGNCOUNTS']._serialized_start=952
-  _globals['_CAMPAIGNCOUNTS']._serialized_end=1049
-  _globals['_CAMPAIGN']._serialized_start=1052
-  _globals['_CAMPAIGN']._serialized_end=1719
-  _globals['_ACTION']._serialized_start=1722
-  _globals['_ACTION']._serialized_end=2072
+  _globals['_TARGET']._serialized_end=478
+  _globals['_POSTSELECTION']._serialized_start=480
+  _globals['_POSTSELECTION']._serialized_end=547
+  _globals['_POSTCONDITIONS']._serialized_start=550
+  _globals['_POSTCONDITIONS']._serialized_end=771
+  _globals['_ACCOUNTSELECTION']._serialized_start=774
+  _globals['_ACCOUNTSELECTION']._serialized_end=949
+  _globals['_ACCOUNTSELECTION_LABELSENTRY']._serialized_start=904
+  _globals['_ACCOUNTSELECTION_LABELSENTRY']._serialized_end=949
+  _globals['_PACE']._serialized_start=952
+  _globals['_PACE']._serialized_end=1135
+  _globals['_COMMENTPLAN']._serialized_start=1137
+  _globals['_COMMENTPLAN']._serialized_end=1217
+  _globals['_VIEWPLAN']._serialized_start=1219
+  _globals['_VIEWPLAN']._serialized_end=1302
+  _globals['_WEIGHTEDREACTION']._serialized_start=1304
+  _globals['_WEIGHTEDREACTION']._serialized_end=1353
+  _globals['_CAMPAIGNCOUNTS']._serialized_start=1355
+  _globals['_CAMPAIGNCOUNTS']._serialized_end=1452
+  _globals['_CAMPAIGN']._serialized_start=1455
+  _globals['_CAMPAIGN']._serialized_end=2437
+  _globals['_DROPPEDACCOUNT']._serialized_start=2439
+  _globals['_DROPPEDACCOUNT']._serialized_end=2538
+  _globals['_KILLSWITCH']._serialized_start=2540
+  _globals['_KILLSWITCH']._serialized_end=2643
+  _globals['_RAISEDLIMIT']._serialized_start=2645
+  _globals['_RAISEDLIMIT']._serialized_end=2758
+  _globals['_LIMITS']._serialized_start=2761
+  _globals['_LIMITS']._serialized_end=3006
+  _globals['_ACTION']._serialized_start=3009
+  _globals['_ACTION']._serialized_end=3446
 # @@protoc_insertion_point(module_scope)

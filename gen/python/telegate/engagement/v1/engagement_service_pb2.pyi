@@ -3,12 +3,62 @@ import datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from telegate.engagement.v1 import campaign_pb2 as _campaign_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class KillSwitchScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    KILL_SWITCH_SCOPE_UNSPECIFIED: _ClassVar[KillSwitchScope]
+    KILL_SWITCH_SCOPE_TENANT: _ClassVar[KillSwitchScope]
+    KILL_SWITCH_SCOPE_MESH: _ClassVar[KillSwitchScope]
+KILL_SWITCH_SCOPE_UNSPECIFIED: KillSwitchScope
+KILL_SWITCH_SCOPE_TENANT: KillSwitchScope
+KILL_SWITCH_SCOPE_MESH: KillSwitchScope
+
+class SetKillSwitchRequest(_message.Message):
+    __slots__ = ("scope", "on", "reason")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    ON_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    scope: KillSwitchScope
+    on: bool
+    reason: str
+    def __init__(self, scope: _Optional[_Union[KillSwitchScope, str]] = ..., on: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class SetKillSwitchResponse(_message.Message):
+    __slots__ = ("kill_switch", "paused_count")
+    KILL_SWITCH_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    kill_switch: _campaign_pb2.KillSwitch
+    paused_count: int
+    def __init__(self, kill_switch: _Optional[_Union[_campaign_pb2.KillSwitch, _Mapping]] = ..., paused_count: _Optional[int] = ...) -> None: ...
+
+class GetKillSwitchRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetKillSwitchResponse(_message.Message):
+    __slots__ = ("tenant", "mesh")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    MESH_FIELD_NUMBER: _ClassVar[int]
+    tenant: _campaign_pb2.KillSwitch
+    mesh: _campaign_pb2.KillSwitch
+    def __init__(self, tenant: _Optional[_Union[_campaign_pb2.KillSwitch, _Mapping]] = ..., mesh: _Optional[_Union[_campaign_pb2.KillSwitch, _Mapping]] = ...) -> None: ...
+
+class GetLimitsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetLimitsResponse(_message.Message):
+    __slots__ = ("limits",)
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    limits: _campaign_pb2.Limits
+    def __init__(self, limits: _Optional[_Union[_campaign_pb2.Limits, _Mapping]] = ...) -> None: ...
 
 class RegisterTargetRequest(_message.Message):
     __slots__ = ("channel", "account_id")

@@ -101,6 +101,21 @@ class EngagementServiceStub:
                 request_serializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.ListActionsRequest.SerializeToString,
                 response_deserializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.ListActionsResponse.FromString,
                 _registered_method=True)
+        self.SetKillSwitch = channel.unary_unary(
+                '/telegate.engagement.v1.EngagementService/SetKillSwitch',
+                request_serializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.SetKillSwitchRequest.SerializeToString,
+                response_deserializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.SetKillSwitchResponse.FromString,
+                _registered_method=True)
+        self.GetKillSwitch = channel.unary_unary(
+                '/telegate.engagement.v1.EngagementService/GetKillSwitch',
+                request_serializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetKillSwitchRequest.SerializeToString,
+                response_deserializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetKillSwitchResponse.FromString,
+                _registered_method=True)
+        self.GetLimits = channel.unary_unary(
+                '/telegate.engagement.v1.EngagementService/GetLimits',
+                request_serializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetLimitsRequest.SerializeToString,
+                response_deserializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetLimitsResponse.FromString,
+                _registered_method=True)
 
 
 class EngagementServiceServicer:
@@ -114,16 +129,20 @@ class EngagementServiceServicer:
     """
 
     def RegisterTarget(self, request, context):
-        """Registers a channel and verifies through Telegram that one of the tenant's accounts administers it. Scope
-        `engage:write`. Idempotent: a channel that is there is verified again. Errors: TARGET_NOT_VERIFIED.
+        """Registers a channel and verifies through Telegram that one of the tenant's accounts administers it: as its
+        creator, or as an administrator who may post. Without an account named, up to 10 of the tenant's are asked in
+        turn. Scope `engage:write`. Idempotent: a channel that is there is verified again. Errors:
+        TARGET_NOT_VERIFIED, NOT_FOUND, QUOTA_EXCEEDED (1,000 targets a tenant).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def VerifyTarget(self, request, context):
-        """Verifies a target now; lost rights pause its campaigns. Scope `engage:write`. A target that lapsed is an
-        answer, not an error. Errors: NOT_FOUND.
+        """Verifies a target now; lost rights pause its campaigns at once. Scope `engage:write`. A target that lapsed is
+        an answer, not an error. Telegram is also asked when the service starts, when a campaign begins, every few
+        minutes while one runs, and daily. Errors: NOT_FOUND, DEPENDENCY_UNAVAILABLE and those of the messaging
+        service when no account could ask.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +157,9 @@ class EngagementServiceServicer:
 
     def CreateCampaign(self, request, context):
         """Creates a campaign and plans it; what can be known to be wrong is refused now. Scope `engage:write`.
-        Errors: NOT_FOUND, TARGET_NOT_VERIFIED, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
+        The target is verified anew. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, NEEDS_LOGIN (an account that did not log
+        in here), ACCOUNT_BANNED, ENGAGEMENT_STOPPED, QUOTA_EXCEEDED (1,000 unfinished campaigns a tenant),
+        REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,14 +181,15 @@ class EngagementServiceServicer:
 
     def PauseCampaign(self, request, context):
         """Pauses a campaign within a second; actions on their way end. Scope `engage:write`. Idempotent. Errors:
-        NOT_FOUND.
+        NOT_FOUND, CAMPAIGN_ENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeCampaign(self, request, context):
-        """Resumes a paused campaign. Scope `engage:write`. Idempotent. Errors: NOT_FOUND, TARGET_NOT_VERIFIED.
+        """Resumes a paused campaign; what was due meanwhile is done from now on at the campaign's pace, not at once. Scope
+        `engage:write`. Idempotent. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, ENGAGEMENT_STOPPED, CAMPAIGN_ENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -175,7 +197,7 @@ class EngagementServiceServicer:
 
     def CancelCampaign(self, request, context):
         """Cancels a campaign for good; actions not begun are skipped. Scope `engage:write`. Idempotent. Errors:
-        NOT_FOUND.
+        NOT_FOUND, CAMPAIGN_ENDED (it is done).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -199,6 +221,29 @@ class EngagementServiceServicer:
 
     def ListActions(self, request, context):
         """Lists actions by due time. Scope `engage:read`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetKillSwitch(self, request, context):
+        """Stops or frees all engagement, of the caller's tenant or of the whole mesh. While it is on nothing begins: all
+        campaigns are paused at once, and stay so when it is lifted, until they are resumed. It outlives restarts.
+        Scope `engage:write`; for the mesh the role `operator`. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetKillSwitch(self, request, context):
+        """Says whether engagement is stopped. Scope `engage:read`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLimits(self, request, context):
+        """Says what holds whatever a campaign says, and which of it is looser than the default. Scope `engage:read`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -266,6 +311,21 @@ def add_EngagementServiceServicer_to_server(servicer, server):
                     servicer.ListActions,
                     request_deserializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.ListActionsRequest.FromString,
                     response_serializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.ListActionsResponse.SerializeToString,
+            ),
+            'SetKillSwitch': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetKillSwitch,
+                    request_deserializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.SetKillSwitchRequest.FromString,
+                    response_serializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.SetKillSwitchResponse.SerializeToString,
+            ),
+            'GetKillSwitch': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetKillSwitch,
+                    request_deserializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetKillSwitchRequest.FromString,
+                    response_serializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetKillSwitchResponse.SerializeToString,
+            ),
+            'GetLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLimits,
+                    request_deserializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetLimitsRequest.FromString,
+                    response_serializer=telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetLimitsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -599,6 +659,87 @@ class EngagementService:
             '/telegate.engagement.v1.EngagementService/ListActions',
             telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.ListActionsRequest.SerializeToString,
             telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.ListActionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetKillSwitch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telegate.engagement.v1.EngagementService/SetKillSwitch',
+            telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.SetKillSwitchRequest.SerializeToString,
+            telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.SetKillSwitchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetKillSwitch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telegate.engagement.v1.EngagementService/GetKillSwitch',
+            telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetKillSwitchRequest.SerializeToString,
+            telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetKillSwitchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telegate.engagement.v1.EngagementService/GetLimits',
+            telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetLimitsRequest.SerializeToString,
+            telegate_dot_engagement_dot_v1_dot_engagement__service__pb2.GetLimitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

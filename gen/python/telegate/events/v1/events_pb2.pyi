@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("event_id", "version", "tenant_id", "entity_id", "sequence", "occur_time", "lease_acquired", "lease_released", "lease_expired", "lease_revoked", "flood_wait_started", "flood_wait_ended", "session_added", "session_removed", "session_invalidated", "session_restored", "session_quarantined", "session_updated", "account_authorised", "account_logged_out", "account_needs_login", "account_limited", "account_frozen", "account_banned", "credential_revoked", "account_deleted", "session_degraded", "breaker_opened", "breaker_closed", "message_sent", "message_received", "session_limited", "proxy_up", "proxy_down", "campaign_progressed", "action_ended")
+    __slots__ = ("event_id", "version", "tenant_id", "entity_id", "sequence", "occur_time", "lease_acquired", "lease_released", "lease_expired", "lease_revoked", "flood_wait_started", "flood_wait_ended", "session_added", "session_removed", "session_invalidated", "session_restored", "session_quarantined", "session_updated", "account_authorised", "account_logged_out", "account_needs_login", "account_limited", "account_frozen", "account_banned", "credential_revoked", "account_deleted", "session_degraded", "breaker_opened", "breaker_closed", "message_sent", "message_received", "session_limited", "proxy_up", "proxy_down", "campaign_progressed", "action_ended", "target_changed", "kill_switch_set")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +48,8 @@ class Event(_message.Message):
     PROXY_DOWN_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_PROGRESSED_FIELD_NUMBER: _ClassVar[int]
     ACTION_ENDED_FIELD_NUMBER: _ClassVar[int]
+    TARGET_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    KILL_SWITCH_SET_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     version: int
     tenant_id: str
@@ -84,7 +86,9 @@ class Event(_message.Message):
     proxy_down: ProxyDown
     campaign_progressed: CampaignProgressed
     action_ended: ActionEnded
-    def __init__(self, event_id: _Optional[str] = ..., version: _Optional[int] = ..., tenant_id: _Optional[str] = ..., entity_id: _Optional[str] = ..., sequence: _Optional[int] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lease_acquired: _Optional[_Union[LeaseAcquired, _Mapping]] = ..., lease_released: _Optional[_Union[LeaseReleased, _Mapping]] = ..., lease_expired: _Optional[_Union[LeaseExpired, _Mapping]] = ..., lease_revoked: _Optional[_Union[LeaseRevoked, _Mapping]] = ..., flood_wait_started: _Optional[_Union[FloodWaitStarted, _Mapping]] = ..., flood_wait_ended: _Optional[_Union[FloodWaitEnded, _Mapping]] = ..., session_added: _Optional[_Union[SessionAdded, _Mapping]] = ..., session_removed: _Optional[_Union[SessionRemoved, _Mapping]] = ..., session_invalidated: _Optional[_Union[SessionInvalidated, _Mapping]] = ..., session_restored: _Optional[_Union[SessionRestored, _Mapping]] = ..., session_quarantined: _Optional[_Union[SessionQuarantined, _Mapping]] = ..., session_updated: _Optional[_Union[SessionUpdated, _Mapping]] = ..., account_authorised: _Optional[_Union[AccountAuthorised, _Mapping]] = ..., account_logged_out: _Optional[_Union[AccountLoggedOut, _Mapping]] = ..., account_needs_login: _Optional[_Union[AccountNeedsLogin, _Mapping]] = ..., account_limited: _Optional[_Union[AccountLimited, _Mapping]] = ..., account_frozen: _Optional[_Union[AccountFrozen, _Mapping]] = ..., account_banned: _Optional[_Union[AccountBanned, _Mapping]] = ..., credential_revoked: _Optional[_Union[CredentialRevoked, _Mapping]] = ..., account_deleted: _Optional[_Union[AccountDeleted, _Mapping]] = ..., session_degraded: _Optional[_Union[SessionDegraded, _Mapping]] = ..., breaker_opened: _Optional[_Union[BreakerOpened, _Mapping]] = ..., breaker_closed: _Optional[_Union[BreakerClosed, _Mapping]] = ..., message_sent: _Optional[_Union[MessageSent, _Mapping]] = ..., message_received: _Optional[_Union[MessageReceived, _Mapping]] = ..., session_limited: _Optional[_Union[SessionLimited, _Mapping]] = ..., proxy_up: _Optional[_Union[ProxyUp, _Mapping]] = ..., proxy_down: _Optional[_Union[ProxyDown, _Mapping]] = ..., campaign_progressed: _Optional[_Union[CampaignProgressed, _Mapping]] = ..., action_ended: _Optional[_Union[ActionEnded, _Mapping]] = ...) -> None: ...
+    target_changed: TargetChanged
+    kill_switch_set: KillSwitchSet
+    def __init__(self, event_id: _Optional[str] = ..., version: _Optional[int] = ..., tenant_id: _Optional[str] = ..., entity_id: _Optional[str] = ..., sequence: _Optional[int] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lease_acquired: _Optional[_Union[LeaseAcquired, _Mapping]] = ..., lease_released: _Optional[_Union[LeaseReleased, _Mapping]] = ..., lease_expired: _Optional[_Union[LeaseExpired, _Mapping]] = ..., lease_revoked: _Optional[_Union[LeaseRevoked, _Mapping]] = ..., flood_wait_started: _Optional[_Union[FloodWaitStarted, _Mapping]] = ..., flood_wait_ended: _Optional[_Union[FloodWaitEnded, _Mapping]] = ..., session_added: _Optional[_Union[SessionAdded, _Mapping]] = ..., session_removed: _Optional[_Union[SessionRemoved, _Mapping]] = ..., session_invalidated: _Optional[_Union[SessionInvalidated, _Mapping]] = ..., session_restored: _Optional[_Union[SessionRestored, _Mapping]] = ..., session_quarantined: _Optional[_Union[SessionQuarantined, _Mapping]] = ..., session_updated: _Optional[_Union[SessionUpdated, _Mapping]] = ..., account_authorised: _Optional[_Union[AccountAuthorised, _Mapping]] = ..., account_logged_out: _Optional[_Union[AccountLoggedOut, _Mapping]] = ..., account_needs_login: _Optional[_Union[AccountNeedsLogin, _Mapping]] = ..., account_limited: _Optional[_Union[AccountLimited, _Mapping]] = ..., account_frozen: _Optional[_Union[AccountFrozen, _Mapping]] = ..., account_banned: _Optional[_Union[AccountBanned, _Mapping]] = ..., credential_revoked: _Optional[_Union[CredentialRevoked, _Mapping]] = ..., account_deleted: _Optional[_Union[AccountDeleted, _Mapping]] = ..., session_degraded: _Optional[_Union[SessionDegraded, _Mapping]] = ..., breaker_opened: _Optional[_Union[BreakerOpened, _Mapping]] = ..., breaker_closed: _Optional[_Union[BreakerClosed, _Mapping]] = ..., message_sent: _Optional[_Union[MessageSent, _Mapping]] = ..., message_received: _Optional[_Union[MessageReceived, _Mapping]] = ..., session_limited: _Optional[_Union[SessionLimited, _Mapping]] = ..., proxy_up: _Optional[_Union[ProxyUp, _Mapping]] = ..., proxy_down: _Optional[_Union[ProxyDown, _Mapping]] = ..., campaign_progressed: _Optional[_Union[CampaignProgressed, _Mapping]] = ..., action_ended: _Optional[_Union[ActionEnded, _Mapping]] = ..., target_changed: _Optional[_Union[TargetChanged, _Mapping]] = ..., kill_switch_set: _Optional[_Union[KillSwitchSet, _Mapping]] = ...) -> None: ...
 
 class LeaseAcquired(_message.Message):
     __slots__ = ("lease_id", "session_id", "fencing_token", "holder", "subject", "ttl", "credentials")
@@ -367,29 +371,57 @@ class ProxyDown(_message.Message):
     def __init__(self, proxy_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class CampaignProgressed(_message.Message):
-    __slots__ = ("campaign_id", "state", "done", "failed", "skipped", "total")
+    __slots__ = ("campaign_id", "state", "done", "failed", "skipped", "total", "reason")
     CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     campaign_id: str
     state: str
     done: int
     failed: int
     skipped: int
     total: int
-    def __init__(self, campaign_id: _Optional[str] = ..., state: _Optional[str] = ..., done: _Optional[int] = ..., failed: _Optional[int] = ..., skipped: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
+    reason: str
+    def __init__(self, campaign_id: _Optional[str] = ..., state: _Optional[str] = ..., done: _Optional[int] = ..., failed: _Optional[int] = ..., skipped: _Optional[int] = ..., total: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class TargetChanged(_message.Message):
+    __slots__ = ("target_id", "state", "reason")
+    TARGET_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    target_id: str
+    state: str
+    reason: str
+    def __init__(self, target_id: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class KillSwitchSet(_message.Message):
+    __slots__ = ("scope", "on", "reason")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    ON_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    scope: str
+    on: bool
+    reason: str
+    def __init__(self, scope: _Optional[str] = ..., on: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ActionEnded(_message.Message):
-    __slots__ = ("campaign_id", "action_id", "outcome", "reason")
+    __slots__ = ("campaign_id", "action_id", "outcome", "reason", "account_id", "post_id", "kind")
     CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
     ACTION_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    POST_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     campaign_id: str
     action_id: str
     outcome: str
     reason: str
-    def __init__(self, campaign_id: _Optional[str] = ..., action_id: _Optional[str] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    account_id: str
+    post_id: int
+    kind: str
+    def __init__(self, campaign_id: _Optional[str] = ..., action_id: _Optional[str] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., account_id: _Optional[str] = ..., post_id: _Optional[int] = ..., kind: _Optional[str] = ...) -> None: ...

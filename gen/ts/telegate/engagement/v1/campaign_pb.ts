@@ -2,8 +2,7 @@
 // @generated from file telegate/engagement/v1/campaign.proto (package telegate.engagement.v1, syntax proto3)
 /* eslint-disable */
 
-// Targets, campaigns and their actions. The messages of this file are settled when the service is built; until
-// then fields may be added, renamed and moved.
+// Targets, campaigns and their actions.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -15,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telegate/engagement/v1/campaign.proto.
  */
 export const file_telegate_engagement_v1_campaign: GenFile = /*@__PURE__*/
-  fileDesc("CiV0ZWxlZ2F0ZS9lbmdhZ2VtZW50L3YxL2NhbXBhaWduLnByb3RvEhZ0ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxIv0BCgZUYXJnZXQSEQoJdGFyZ2V0X2lkGAEgASgJEg8KB2NoYW5uZWwYAiABKAkSDQoFdGl0bGUYAyABKAkSEAoIdXNlcm5hbWUYBCABKAkSMgoFc3RhdGUYBSABKA4yIy50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlRhcmdldFN0YXRlEhgKEGFkbWluX2FjY291bnRfaWQYBiABKAkSLwoLdmVyaWZ5X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJDCg1Qb3N0U2VsZWN0aW9uEhAKCHBvc3RfaWRzGAEgAygDEg4KBmxhdGVzdBgCIAEoBRIQCgh1cGNvbWluZxgDIAEoCCKvAQoQQWNjb3VudFNlbGVjdGlvbhITCgthY2NvdW50X2lkcxgBIAMoCRJECgZsYWJlbHMYAiADKAsyNC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkFjY291bnRTZWxlY3Rpb24uTGFiZWxzRW50cnkSEQoJbWF4X2NvdW50GAMgASgFGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEitwEKBFBhY2USLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhYKCXZhcmlhdGlvbhgEIAEoAUgAiAEBQgwKCl92YXJpYXRpb24iUAoLQ29tbWVudFBsYW4SDAoEdG9uZRgBIAEoCRIQCghsYW5ndWFnZRgCIAEoCRIOCgZwcm9tcHQYAyABKAkSEQoJdGVtcGxhdGVzGAQgAygJIjEKEFdlaWdodGVkUmVhY3Rpb24SDQoFZW1vamkYASABKAkSDgoGd2VpZ2h0GAIgASgFImEKDkNhbXBhaWduQ291bnRzEg8KB3BsYW5uZWQYASABKAUSDwoHcnVubmluZxgCIAEoBRIMCgRkb25lGAMgASgFEg4KBmZhaWxlZBgEIAEoBRIPCgdza2lwcGVkGAUgASgFIpsFCghDYW1wYWlnbhITCgtjYW1wYWlnbl9pZBgBIAEoCRIRCgl0YXJnZXRfaWQYAiABKAkSMgoEa2luZBgDIAEoDjIkLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FtcGFpZ25LaW5kEjQKBXBvc3RzGAQgASgLMiUudGVsZWdhdGUuZW5nYWdlbWVudC52MS5Qb3N0U2VsZWN0aW9uEjoKCGFjY291bnRzGAUgASgLMigudGVsZWdhdGUuZW5nYWdlbWVudC52MS5BY2NvdW50U2VsZWN0aW9uEioKBHBhY2UYBiABKAsyHC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlBhY2USNQoIY29tbWVudHMYByABKAsyIy50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNvbW1lbnRQbGFuEjsKCXJlYWN0aW9ucxgIIAMoCzIoLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuV2VpZ2h0ZWRSZWFjdGlvbhI0CgVzdGF0ZRgJIAEoDjIlLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FtcGFpZ25TdGF0ZRIUCgxzdGF0ZV9yZWFzb24YCiABKAkSNgoGY291bnRzGAsgASgLMiYudGVsZWdhdGUuZW5nYWdlbWVudC52MS5DYW1wYWlnbkNvdW50cxI0ChBuZXh0X2FjdGlvbl90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJlc3RpbWF0ZWRfZW5kX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLeAgoGQWN0aW9uEhEKCWFjdGlvbl9pZBgBIAEoCRITCgtjYW1wYWlnbl9pZBgCIAEoCRISCgphY2NvdW50X2lkGAMgASgJEg8KB3Bvc3RfaWQYBCABKAMSMgoEa2luZBgFIAEoDjIkLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FtcGFpZ25LaW5kEjIKBXN0YXRlGAYgASgOMiMudGVsZWdhdGUuZW5nYWdlbWVudC52MS5BY3Rpb25TdGF0ZRIOCgZyZWFzb24YByABKAkSEAoIYXR0ZW1wdHMYCCABKAUSDwoHY29udGVudBgJIAEoCRIsCghkdWVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHRyYWNlX2lkGAwgASgJKl8KC1RhcmdldFN0YXRlEhwKGFRBUkdFVF9TVEFURV9VTlNQRUNJRklFRBAAEhkKFVRBUkdFVF9TVEFURV9WRVJJRklFRBABEhcKE1RBUkdFVF9TVEFURV9MQVBTRUQQAip8CgxDYW1wYWlnbktpbmQSHQoZQ0FNUEFJR05fS0lORF9VTlNQRUNJRklFRBAAEhkKFUNBTVBBSUdOX0tJTkRfQ09NTUVOVBABEhoKFkNBTVBBSUdOX0tJTkRfUkVBQ1RJT04QAhIWChJDQU1QQUlHTl9LSU5EX1ZJRVcQAyq7AQoNQ2FtcGFpZ25TdGF0ZRIeChpDQU1QQUlHTl9TVEFURV9VTlNQRUNJRklFRBAAEhwKGENBTVBBSUdOX1NUQVRFX1NDSEVEVUxFRBABEhoKFkNBTVBBSUdOX1NUQVRFX1JVTk5JTkcQAhIZChVDQU1QQUlHTl9TVEFURV9QQVVTRUQQAxIXChNDQU1QQUlHTl9TVEFURV9ET05FEAQSHAoYQ0FNUEFJR05fU1RBVEVfQ0FOQ0VMTEVEEAUqqQEKC0FjdGlvblN0YXRlEhwKGEFDVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFEFDVElPTl9TVEFURV9QTEFOTkVEEAESGAoUQUNUSU9OX1NUQVRFX1JVTk5JTkcQAhIVChFBQ1RJT05fU1RBVEVfRE9ORRADEhcKE0FDVElPTl9TVEFURV9GQUlMRUQQBBIYChRBQ1RJT05fU1RBVEVfU0tJUFBFRBAFYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiV0ZWxlZ2F0ZS9lbmdhZ2VtZW50L3YxL2NhbXBhaWduLnByb3RvEhZ0ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxItsCCgZUYXJnZXQSEQoJdGFyZ2V0X2lkGAEgASgJEg8KB2NoYW5uZWwYAiABKAkSDQoFdGl0bGUYAyABKAkSEAoIdXNlcm5hbWUYBCABKAkSMgoFc3RhdGUYBSABKA4yIy50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlRhcmdldFN0YXRlEhgKEGFkbWluX2FjY291bnRfaWQYBiABKAkSLwoLdmVyaWZ5X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxzdGF0ZV9yZWFzb24YCSABKAkSFAoMbGlua2VkX2dyb3VwGAogASgJEhkKEWFsbG93ZWRfcmVhY3Rpb25zGAsgAygJEhUKDWFsbF9yZWFjdGlvbnMYDCABKAgiQwoNUG9zdFNlbGVjdGlvbhIQCghwb3N0X2lkcxgBIAMoAxIOCgZsYXRlc3QYAiABKAUSEAoIdXBjb21pbmcYAyABKAgi3QEKDlBvc3RDb25kaXRpb25zEhUKDXRleHRfY29udGFpbnMYASADKAkSFQoNdGV4dF9leGNsdWRlcxgCIAMoCRI1CgVtZWRpYRgDIAEoDjImLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuTWVkaWFDb25kaXRpb24SKgoHbWluX2FnZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdtYXhfYWdlGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBmF1dGhvchgGIAEoCSKvAQoQQWNjb3VudFNlbGVjdGlvbhITCgthY2NvdW50X2lkcxgBIAMoCRJECgZsYWJlbHMYAiADKAsyNC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkFjY291bnRTZWxlY3Rpb24uTGFiZWxzRW50cnkSEQoJbWF4X2NvdW50GAMgASgFGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEitwEKBFBhY2USLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhYKCXZhcmlhdGlvbhgEIAEoAUgAiAEBQgwKCl92YXJpYXRpb24iUAoLQ29tbWVudFBsYW4SDAoEdG9uZRgBIAEoCRIQCghsYW5ndWFnZRgCIAEoCRIOCgZwcm9tcHQYAyABKAkSEQoJdGVtcGxhdGVzGAQgAygJIlMKCFZpZXdQbGFuEjIKBm9iamVjdBgBIAEoDjIiLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuVmlld09iamVjdBITCgtwYXJhbGxlbGlzbRgCIAEoBSIxChBXZWlnaHRlZFJlYWN0aW9uEg0KBWVtb2ppGAEgASgJEg4KBndlaWdodBgCIAEoBSJhCg5DYW1wYWlnbkNvdW50cxIPCgdwbGFubmVkGAEgASgFEg8KB3J1bm5pbmcYAiABKAUSDAoEZG9uZRgDIAEoBRIOCgZmYWlsZWQYBCABKAUSDwoHc2tpcHBlZBgFIAEoBSLWBwoIQ2FtcGFpZ24SEwoLY2FtcGFpZ25faWQYASABKAkSEQoJdGFyZ2V0X2lkGAIgASgJEjIKBGtpbmQYAyABKA4yJC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduS2luZBI0CgVwb3N0cxgEIAEoCzIlLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuUG9zdFNlbGVjdGlvbhI6CghhY2NvdW50cxgFIAEoCzIoLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQWNjb3VudFNlbGVjdGlvbhIqCgRwYWNlGAYgASgLMhwudGVsZWdhdGUuZW5nYWdlbWVudC52MS5QYWNlEjUKCGNvbW1lbnRzGAcgASgLMiMudGVsZWdhdGUuZW5nYWdlbWVudC52MS5Db21tZW50UGxhbhI7CglyZWFjdGlvbnMYCCADKAsyKC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLldlaWdodGVkUmVhY3Rpb24SNAoFc3RhdGUYCSABKA4yJS50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduU3RhdGUSFAoMc3RhdGVfcmVhc29uGAogASgJEjYKBmNvdW50cxgLIAEoCzImLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FtcGFpZ25Db3VudHMSNAoQbmV4dF9hY3Rpb25fdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSZXN0aW1hdGVkX2VuZF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOgoKY29uZGl0aW9ucxgPIAEoCzImLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuUG9zdENvbmRpdGlvbnMSLgoEdmlldxgQIAEoCzIgLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuVmlld1BsYW4SNwoLcGF1c2VfY2F1c2UYESABKA4yIi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlBhdXNlQ2F1c2USEgoKZGlzY2xvc3VyZRgSIAEoCRJAChBkcm9wcGVkX2FjY291bnRzGBMgAygLMiYudGVsZWdhdGUuZW5nYWdlbWVudC52MS5Ecm9wcGVkQWNjb3VudBINCgVvd25lchgUIAEoCRIvCgtmaW5pc2hfdGltZRgVIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYwoORHJvcHBlZEFjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkSLQoJZHJvcF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJnCgpLaWxsU3dpdGNoEgoKAm9uGAEgASgIEg4KBnJlYXNvbhgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEiwKCHNldF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJxCgtSYWlzZWRMaW1pdBIMCgRuYW1lGAEgASgJEhUKDWRlZmF1bHRfdmFsdWUYAiABKAkSDQoFdmFsdWUYAyABKAkSLgoKcmFpc2VfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi9QEKBkxpbWl0cxIdChVhY2NvdW50X2FjdGlvbnNfYV9kYXkYASABKAUSLgoLYWNjb3VudF9nYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHgoWdGFyZ2V0X2FjdGlvbnNfYW5faG91chgDIAEoBRIeChZwb3N0X2FjdGlvbnNfb2ZfYV9raW5kGAQgASgFEhIKCmRpc2Nsb3N1cmUYBSABKAkSEwoLZW52aXJvbm1lbnQYBiABKAkSMwoGcmFpc2VkGAcgAygLMiMudGVsZWdhdGUuZW5nYWdlbWVudC52MS5SYWlzZWRMaW1pdCK1AwoGQWN0aW9uEhEKCWFjdGlvbl9pZBgBIAEoCRITCgtjYW1wYWlnbl9pZBgCIAEoCRISCgphY2NvdW50X2lkGAMgASgJEg8KB3Bvc3RfaWQYBCABKAMSMgoEa2luZBgFIAEoDjIkLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FtcGFpZ25LaW5kEjIKBXN0YXRlGAYgASgOMiMudGVsZWdhdGUuZW5nYWdlbWVudC52MS5BY3Rpb25TdGF0ZRIOCgZyZWFzb24YByABKAkSEAoIYXR0ZW1wdHMYCCABKAUSDwoHY29udGVudBgJIAEoCRIsCghkdWVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHRyYWNlX2lkGAwgASgJEi4KCnN0YXJ0X3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRhcmdldF9pZBgOIAEoCRISCgptZXNzYWdlX2lkGA8gASgDKl8KC1RhcmdldFN0YXRlEhwKGFRBUkdFVF9TVEFURV9VTlNQRUNJRklFRBAAEhkKFVRBUkdFVF9TVEFURV9WRVJJRklFRBABEhcKE1RBUkdFVF9TVEFURV9MQVBTRUQQAip8CgxDYW1wYWlnbktpbmQSHQoZQ0FNUEFJR05fS0lORF9VTlNQRUNJRklFRBAAEhkKFUNBTVBBSUdOX0tJTkRfQ09NTUVOVBABEhoKFkNBTVBBSUdOX0tJTkRfUkVBQ1RJT04QAhIWChJDQU1QQUlHTl9LSU5EX1ZJRVcQAyq7AQoNQ2FtcGFpZ25TdGF0ZRIeChpDQU1QQUlHTl9TVEFURV9VTlNQRUNJRklFRBAAEhwKGENBTVBBSUdOX1NUQVRFX1NDSEVEVUxFRBABEhoKFkNBTVBBSUdOX1NUQVRFX1JVTk5JTkcQAhIZChVDQU1QQUlHTl9TVEFURV9QQVVTRUQQAxIXChNDQU1QQUlHTl9TVEFURV9ET05FEAQSHAoYQ0FNUEFJR05fU1RBVEVfQ0FOQ0VMTEVEEAUqmwEKClBhdXNlQ2F1c2USGwoXUEFVU0VfQ0FVU0VfVU5TUEVDSUZJRUQQABIWChJQQVVTRV9DQVVTRV9DQUxMRVIQARIdChlQQVVTRV9DQVVTRV9UQVJHRVRfTEFQU0VEEAISGwoXUEFVU0VfQ0FVU0VfS0lMTF9TV0lUQ0gQAxIcChhQQVVTRV9DQVVTRV9TVEFSVF9GQUlMRUQQBCplCg5NZWRpYUNvbmRpdGlvbhIfChtNRURJQV9DT05ESVRJT05fVU5TUEVDSUZJRUQQABIYChRNRURJQV9DT05ESVRJT05fU09NRRABEhgKFE1FRElBX0NPTkRJVElPTl9OT05FEAIqWgoKVmlld09iamVjdBIbChdWSUVXX09CSkVDVF9VTlNQRUNJRklFRBAAEhUKEVZJRVdfT0JKRUNUX1BPU1RTEAESGAoUVklFV19PQkpFQ1RfQ09NTUVOVFMQAiqpAQoLQWN0aW9uU3RhdGUSHAoYQUNUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQUNUSU9OX1NUQVRFX1BMQU5ORUQQARIYChRBQ1RJT05fU1RBVEVfUlVOTklORxACEhUKEUFDVElPTl9TVEFURV9ET05FEAMSFwoTQUNUSU9OX1NUQVRFX0ZBSUxFRBAEEhgKFEFDVElPTl9TVEFURV9TS0lQUEVEEAViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A channel that the tenant administers.
@@ -78,6 +77,34 @@ export type Target = Message<"telegate.engagement.v1.Target"> & {
    * @generated from field: google.protobuf.Timestamp create_time = 8;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * Why it lapsed, or why it could not be asked about lately; empty when all is well.
+   *
+   * @generated from field: string state_reason = 9;
+   */
+  stateReason: string;
+
+  /**
+   * The group that comments go to, as the messaging service names it; empty: comments are closed.
+   *
+   * @generated from field: string linked_group = 10;
+   */
+  linkedGroup: string;
+
+  /**
+   * The emoji it allows as reactions; empty with `all_reactions` false: none.
+   *
+   * @generated from field: repeated string allowed_reactions = 11;
+   */
+  allowedReactions: string[];
+
+  /**
+   * Whether every standard emoji is allowed.
+   *
+   * @generated from field: bool all_reactions = 12;
+   */
+  allReactions: boolean;
 };
 
 /**
@@ -94,14 +121,14 @@ export const TargetSchema: GenMessage<Target> = /*@__PURE__*/
  */
 export type PostSelection = Message<"telegate.engagement.v1.PostSelection"> & {
   /**
-   * These posts.
+   * These posts, at most 500.
    *
    * @generated from field: repeated int64 post_ids = 1;
    */
   postIds: bigint[];
 
   /**
-   * The newest so many at the start.
+   * The newest so many at the start, at most 500.
    *
    * @generated from field: int32 latest = 2;
    */
@@ -123,20 +150,76 @@ export const PostSelectionSchema: GenMessage<PostSelection> = /*@__PURE__*/
   messageDesc(file_telegate_engagement_v1_campaign, 1);
 
 /**
- * Which accounts act. All belong to the tenant and logged in here.
+ * Which of the selected posts are acted on: all that is set must hold.
+ *
+ * @generated from message telegate.engagement.v1.PostConditions
+ */
+export type PostConditions = Message<"telegate.engagement.v1.PostConditions"> & {
+  /**
+   * Its text contains one of these, letter case aside; at most 20.
+   *
+   * @generated from field: repeated string text_contains = 1;
+   */
+  textContains: string[];
+
+  /**
+   * Its text contains none of these, letter case aside; at most 20.
+   *
+   * @generated from field: repeated string text_excludes = 2;
+   */
+  textExcludes: string[];
+
+  /**
+   * What is attached.
+   *
+   * @generated from field: telegate.engagement.v1.MediaCondition media = 3;
+   */
+  media: MediaCondition;
+
+  /**
+   * It is at least so old. A post that appears while the campaign runs is acted on when it is. At most 30 days.
+   *
+   * @generated from field: google.protobuf.Duration min_age = 4;
+   */
+  minAge?: Duration | undefined;
+
+  /**
+   * It is at most so old when it is planned. Absent: however old.
+   *
+   * @generated from field: google.protobuf.Duration max_age = 5;
+   */
+  maxAge?: Duration | undefined;
+
+  /**
+   * Its sender, by username, title, or the messaging service's name for it.
+   *
+   * @generated from field: string author = 6;
+   */
+  author: string;
+};
+
+/**
+ * Describes the message telegate.engagement.v1.PostConditions.
+ * Use `create(PostConditionsSchema)` to create a new message.
+ */
+export const PostConditionsSchema: GenMessage<PostConditions> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_campaign, 2);
+
+/**
+ * Which accounts act. All belong to the tenant and logged in here, by code or QR. Exactly one way must be chosen.
  *
  * @generated from message telegate.engagement.v1.AccountSelection
  */
 export type AccountSelection = Message<"telegate.engagement.v1.AccountSelection"> & {
   /**
-   * These accounts.
+   * These accounts, at most 1,000.
    *
    * @generated from field: repeated string account_ids = 1;
    */
   accountIds: string[];
 
   /**
-   * Or accounts with these labels.
+   * Or accounts with these labels; those that can not act are passed over.
    *
    * @generated from field: map<string, string> labels = 2;
    */
@@ -155,7 +238,7 @@ export type AccountSelection = Message<"telegate.engagement.v1.AccountSelection"
  * Use `create(AccountSelectionSchema)` to create a new message.
  */
 export const AccountSelectionSchema: GenMessage<AccountSelection> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_campaign, 2);
+  messageDesc(file_telegate_engagement_v1_campaign, 3);
 
 /**
  * When actions happen. The deployment's limits hold whatever is said here.
@@ -164,7 +247,7 @@ export const AccountSelectionSchema: GenMessage<AccountSelection> = /*@__PURE__*
  */
 export type Pace = Message<"telegate.engagement.v1.Pace"> & {
   /**
-   * When it begins; absent: at once.
+   * When it begins, at most a year ahead; absent or past: at once.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 1;
    */
@@ -178,7 +261,8 @@ export type Pace = Message<"telegate.engagement.v1.Pace"> & {
   endTime?: Timestamp | undefined;
 
   /**
-   * Between two actions of an account; absent: the deployment's default, 60 s.
+   * Between two actions of an account. Absent: the deployment's least gap, 60 s unless it says otherwise. With
+   * the variation it never gets shorter than that gap: an interval too near to it is lengthened.
    *
    * @generated from field: google.protobuf.Duration interval = 3;
    */
@@ -197,7 +281,7 @@ export type Pace = Message<"telegate.engagement.v1.Pace"> & {
  * Use `create(PaceSchema)` to create a new message.
  */
 export const PaceSchema: GenMessage<Pace> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_campaign, 3);
+  messageDesc(file_telegate_engagement_v1_campaign, 4);
 
 /**
  * What comments say.
@@ -206,7 +290,7 @@ export const PaceSchema: GenMessage<Pace> = /*@__PURE__*/
  */
 export type CommentPlan = Message<"telegate.engagement.v1.CommentPlan"> & {
   /**
-   * How they sound: "positive", "neutral", "critical" or "questioning".
+   * How they sound: "positive", "neutral", "critical" or "questioning"; empty: neutral.
    *
    * @generated from field: string tone = 1;
    */
@@ -220,14 +304,14 @@ export type CommentPlan = Message<"telegate.engagement.v1.CommentPlan"> & {
   language: string;
 
   /**
-   * What a model is asked for, besides the tone. Empty with templates.
+   * What a model is asked for, besides the tone: up to 4,000 characters. Empty with templates.
    *
    * @generated from field: string prompt = 3;
    */
   prompt: string;
 
   /**
-   * Texts with variants, used in place of a model.
+   * Texts with variants as {one|another}, used in place of a model; at most 50 of 1,000 characters.
    *
    * @generated from field: repeated string templates = 4;
    */
@@ -239,7 +323,35 @@ export type CommentPlan = Message<"telegate.engagement.v1.CommentPlan"> & {
  * Use `create(CommentPlanSchema)` to create a new message.
  */
 export const CommentPlanSchema: GenMessage<CommentPlan> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_campaign, 4);
+  messageDesc(file_telegate_engagement_v1_campaign, 5);
+
+/**
+ * How views are done.
+ *
+ * @generated from message telegate.engagement.v1.ViewPlan
+ */
+export type ViewPlan = Message<"telegate.engagement.v1.ViewPlan"> & {
+  /**
+   * What is read.
+   *
+   * @generated from field: telegate.engagement.v1.ViewObject object = 1;
+   */
+  object: ViewObject;
+
+  /**
+   * How many accounts read at the same time, at most 100; 0: 1.
+   *
+   * @generated from field: int32 parallelism = 2;
+   */
+  parallelism: number;
+};
+
+/**
+ * Describes the message telegate.engagement.v1.ViewPlan.
+ * Use `create(ViewPlanSchema)` to create a new message.
+ */
+export const ViewPlanSchema: GenMessage<ViewPlan> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_campaign, 6);
 
 /**
  * A reaction and how often it is drawn.
@@ -267,7 +379,7 @@ export type WeightedReaction = Message<"telegate.engagement.v1.WeightedReaction"
  * Use `create(WeightedReactionSchema)` to create a new message.
  */
 export const WeightedReactionSchema: GenMessage<WeightedReaction> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_campaign, 5);
+  messageDesc(file_telegate_engagement_v1_campaign, 7);
 
 /**
  * How many of a campaign's actions stand where.
@@ -316,7 +428,7 @@ export type CampaignCounts = Message<"telegate.engagement.v1.CampaignCounts"> & 
  * Use `create(CampaignCountsSchema)` to create a new message.
  */
 export const CampaignCountsSchema: GenMessage<CampaignCounts> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_campaign, 6);
+  messageDesc(file_telegate_engagement_v1_campaign, 8);
 
 /**
  * A campaign.
@@ -421,6 +533,55 @@ export type Campaign = Message<"telegate.engagement.v1.Campaign"> & {
    * @generated from field: google.protobuf.Timestamp create_time = 14;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * Which of the posts; absent: all.
+   *
+   * @generated from field: telegate.engagement.v1.PostConditions conditions = 15;
+   */
+  conditions?: PostConditions | undefined;
+
+  /**
+   * What is read; only for views.
+   *
+   * @generated from field: telegate.engagement.v1.ViewPlan view = 16;
+   */
+  view?: ViewPlan | undefined;
+
+  /**
+   * Why it is paused. Read-only.
+   *
+   * @generated from field: telegate.engagement.v1.PauseCause pause_cause = 17;
+   */
+  pauseCause: PauseCause;
+
+  /**
+   * The line that every comment of it ends with; empty for other kinds. Read-only.
+   *
+   * @generated from field: string disclosure = 18;
+   */
+  disclosure: string;
+
+  /**
+   * Accounts that act no more in it. Read-only.
+   *
+   * @generated from field: repeated telegate.engagement.v1.DroppedAccount dropped_accounts = 19;
+   */
+  droppedAccounts: DroppedAccount[];
+
+  /**
+   * Who created it: `key:…`, `user:…` or `service:…`. Read-only.
+   *
+   * @generated from field: string owner = 20;
+   */
+  owner: string;
+
+  /**
+   * When it ended; absent before. Read-only.
+   *
+   * @generated from field: google.protobuf.Timestamp finish_time = 21;
+   */
+  finishTime?: Timestamp | undefined;
 };
 
 /**
@@ -428,7 +589,189 @@ export type Campaign = Message<"telegate.engagement.v1.Campaign"> & {
  * Use `create(CampaignSchema)` to create a new message.
  */
 export const CampaignSchema: GenMessage<Campaign> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_campaign, 7);
+  messageDesc(file_telegate_engagement_v1_campaign, 9);
+
+/**
+ * An account that a campaign went on without: what it had left is skipped, and nobody does it in its place.
+ *
+ * @generated from message telegate.engagement.v1.DroppedAccount
+ */
+export type DroppedAccount = Message<"telegate.engagement.v1.DroppedAccount"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Why, as the name of an ErrorReason or in plain words.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp drop_time = 3;
+   */
+  dropTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message telegate.engagement.v1.DroppedAccount.
+ * Use `create(DroppedAccountSchema)` to create a new message.
+ */
+export const DroppedAccountSchema: GenMessage<DroppedAccount> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_campaign, 10);
+
+/**
+ * Whether engagement is stopped, of the whole mesh or of a tenant.
+ *
+ * @generated from message telegate.engagement.v1.KillSwitch
+ */
+export type KillSwitch = Message<"telegate.engagement.v1.KillSwitch"> & {
+  /**
+   * True: no action begins.
+   *
+   * @generated from field: bool on = 1;
+   */
+  on: boolean;
+
+  /**
+   * Why, in the words of who set it.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Who set it; empty when nobody ever did.
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * When it was set last; absent when never.
+   *
+   * @generated from field: google.protobuf.Timestamp set_time = 4;
+   */
+  setTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message telegate.engagement.v1.KillSwitch.
+ * Use `create(KillSwitchSchema)` to create a new message.
+ */
+export const KillSwitchSchema: GenMessage<KillSwitch> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_campaign, 11);
+
+/**
+ * A limit that this deployment set looser than the default.
+ *
+ * @generated from message telegate.engagement.v1.RaisedLimit
+ */
+export type RaisedLimit = Message<"telegate.engagement.v1.RaisedLimit"> & {
+  /**
+   * Its variable, for example "ENGAGE_ACCOUNT_ACTIONS_A_DAY".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The default.
+   *
+   * @generated from field: string default_value = 2;
+   */
+  defaultValue: string;
+
+  /**
+   * What holds.
+   *
+   * @generated from field: string value = 3;
+   */
+  value: string;
+
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp raise_time = 4;
+   */
+  raiseTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message telegate.engagement.v1.RaisedLimit.
+ * Use `create(RaisedLimitSchema)` to create a new message.
+ */
+export const RaisedLimitSchema: GenMessage<RaisedLimit> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_campaign, 12);
+
+/**
+ * What holds whatever a campaign says, counted over all campaigns.
+ *
+ * @generated from message telegate.engagement.v1.Limits
+ */
+export type Limits = Message<"telegate.engagement.v1.Limits"> & {
+  /**
+   * Actions of an account within any 24 hours.
+   *
+   * @generated from field: int32 account_actions_a_day = 1;
+   */
+  accountActionsADay: number;
+
+  /**
+   * Between two actions of an account, at the least.
+   *
+   * @generated from field: google.protobuf.Duration account_gap = 2;
+   */
+  accountGap?: Duration | undefined;
+
+  /**
+   * Actions in a target within any hour.
+   *
+   * @generated from field: int32 target_actions_an_hour = 3;
+   */
+  targetActionsAnHour: number;
+
+  /**
+   * Actions of one kind at one post.
+   *
+   * @generated from field: int32 post_actions_of_a_kind = 4;
+   */
+  postActionsOfAKind: number;
+
+  /**
+   * The line that every comment ends with.
+   *
+   * @generated from field: string disclosure = 5;
+   */
+  disclosure: string;
+
+  /**
+   * The Telegram it acts in: "telegram", or the id of a local one.
+   *
+   * @generated from field: string environment = 6;
+   */
+  environment: string;
+
+  /**
+   * Which of them are looser than the default.
+   *
+   * @generated from field: repeated telegate.engagement.v1.RaisedLimit raised = 7;
+   */
+  raised: RaisedLimit[];
+};
+
+/**
+ * Describes the message telegate.engagement.v1.Limits.
+ * Use `create(LimitsSchema)` to create a new message.
+ */
+export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_campaign, 13);
 
 /**
  * One account acting once on one post.
@@ -519,6 +862,27 @@ export type Action = Message<"telegate.engagement.v1.Action"> & {
    * @generated from field: string trace_id = 12;
    */
   traceId: string;
+
+  /**
+   * When its last attempt began; absent before.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 13;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * The target.
+   *
+   * @generated from field: string target_id = 14;
+   */
+  targetId: string;
+
+  /**
+   * The comment that was sent, in the linked group; else 0.
+   *
+   * @generated from field: int64 message_id = 15;
+   */
+  messageId: bigint;
 };
 
 /**
@@ -526,7 +890,7 @@ export type Action = Message<"telegate.engagement.v1.Action"> & {
  * Use `create(ActionSchema)` to create a new message.
  */
 export const ActionSchema: GenMessage<Action> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_campaign, 8);
+  messageDesc(file_telegate_engagement_v1_campaign, 14);
 
 /**
  * Whether campaigns may run in a target.
@@ -680,6 +1044,143 @@ export const CampaignStateSchema: GenEnum<CampaignState> = /*@__PURE__*/
   enumDesc(file_telegate_engagement_v1_campaign, 2);
 
 /**
+ * Why a campaign is paused.
+ *
+ * @generated from enum telegate.engagement.v1.PauseCause
+ */
+export const PauseCause = {
+  /**
+   * It is not paused.
+   *
+   * @generated from enum value: PAUSE_CAUSE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * PauseCampaign was called.
+   *
+   * @generated from enum value: PAUSE_CAUSE_CALLER = 1;
+   */
+  CALLER: 1,
+
+  /**
+   * Its target lapsed.
+   *
+   * @generated from enum value: PAUSE_CAUSE_TARGET_LAPSED = 2;
+   */
+  TARGET_LAPSED: 2,
+
+  /**
+   * A kill switch was set.
+   *
+   * @generated from enum value: PAUSE_CAUSE_KILL_SWITCH = 3;
+   */
+  KILL_SWITCH: 3,
+
+  /**
+   * It could not begin at its start time.
+   *
+   * @generated from enum value: PAUSE_CAUSE_START_FAILED = 4;
+   */
+  START_FAILED: 4,
+} as const;
+
+/**
+ * Why a campaign is paused.
+ *
+ * @generated from enum telegate.engagement.v1.PauseCause
+ */
+export type PauseCause = (typeof PauseCause)[keyof typeof PauseCause] | UnknownEnum;
+
+/**
+ * Describes the enum telegate.engagement.v1.PauseCause.
+ */
+export const PauseCauseSchema: GenEnum<PauseCause> = /*@__PURE__*/
+  enumDesc(file_telegate_engagement_v1_campaign, 3);
+
+/**
+ * What a post must have attached.
+ *
+ * @generated from enum telegate.engagement.v1.MediaCondition
+ */
+export const MediaCondition = {
+  /**
+   * Whatever it has.
+   *
+   * @generated from enum value: MEDIA_CONDITION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Something.
+   *
+   * @generated from enum value: MEDIA_CONDITION_SOME = 1;
+   */
+  SOME: 1,
+
+  /**
+   * Nothing.
+   *
+   * @generated from enum value: MEDIA_CONDITION_NONE = 2;
+   */
+  NONE: 2,
+} as const;
+
+/**
+ * What a post must have attached.
+ *
+ * @generated from enum telegate.engagement.v1.MediaCondition
+ */
+export type MediaCondition = (typeof MediaCondition)[keyof typeof MediaCondition] | UnknownEnum;
+
+/**
+ * Describes the enum telegate.engagement.v1.MediaCondition.
+ */
+export const MediaConditionSchema: GenEnum<MediaCondition> = /*@__PURE__*/
+  enumDesc(file_telegate_engagement_v1_campaign, 4);
+
+/**
+ * What a view reads.
+ *
+ * @generated from enum telegate.engagement.v1.ViewObject
+ */
+export const ViewObject = {
+  /**
+   * Posts.
+   *
+   * @generated from enum value: VIEW_OBJECT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The posts.
+   *
+   * @generated from enum value: VIEW_OBJECT_POSTS = 1;
+   */
+  POSTS: 1,
+
+  /**
+   * Their comments.
+   *
+   * @generated from enum value: VIEW_OBJECT_COMMENTS = 2;
+   */
+  COMMENTS: 2,
+} as const;
+
+/**
+ * What a view reads.
+ *
+ * @generated from enum telegate.engagement.v1.ViewObject
+ */
+export type ViewObject = (typeof ViewObject)[keyof typeof ViewObject] | UnknownEnum;
+
+/**
+ * Describes the enum telegate.engagement.v1.ViewObject.
+ */
+export const ViewObjectSchema: GenEnum<ViewObject> = /*@__PURE__*/
+  enumDesc(file_telegate_engagement_v1_campaign, 5);
+
+/**
  * Where an action stands.
  *
  * @generated from enum telegate.engagement.v1.ActionState
@@ -739,5 +1240,5 @@ export type ActionState = (typeof ActionState)[keyof typeof ActionState] | Unkno
  * Describes the enum telegate.engagement.v1.ActionState.
  */
 export const ActionStateSchema: GenEnum<ActionState> = /*@__PURE__*/
-  enumDesc(file_telegate_engagement_v1_campaign, 3);
+  enumDesc(file_telegate_engagement_v1_campaign, 6);
 

@@ -2,22 +2,163 @@
 // @generated from file telegate/engagement/v1/engagement_service.proto (package telegate.engagement.v1, syntax proto3)
 /* eslint-disable */
 
-// Runs paced, disclosed engagement in channels that the tenant administers. The messages of this file are
-// settled when the service is built; until then fields may be added, renamed and moved.
+// Runs paced, disclosed engagement in channels that the tenant administers.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Action, ActionState, Campaign, CampaignState, Target, TargetState } from "./campaign_pb.ts";
+import type { Action, ActionState, Campaign, CampaignState, KillSwitch, Limits, Target, TargetState } from "./campaign_pb.ts";
 import { file_telegate_engagement_v1_campaign } from "./campaign_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file telegate/engagement/v1/engagement_service.proto.
  */
 export const file_telegate_engagement_v1_engagement_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci90ZWxlZ2F0ZS9lbmdhZ2VtZW50L3YxL2VuZ2FnZW1lbnRfc2VydmljZS5wcm90bxIWdGVsZWdhdGUuZW5nYWdlbWVudC52MSI8ChVSZWdpc3RlclRhcmdldFJlcXVlc3QSDwoHY2hhbm5lbBgBIAEoCRISCgphY2NvdW50X2lkGAIgASgJIkgKFlJlZ2lzdGVyVGFyZ2V0UmVzcG9uc2USLgoGdGFyZ2V0GAEgASgLMh4udGVsZWdhdGUuZW5nYWdlbWVudC52MS5UYXJnZXQiKAoTVmVyaWZ5VGFyZ2V0UmVxdWVzdBIRCgl0YXJnZXRfaWQYASABKAkiRgoUVmVyaWZ5VGFyZ2V0UmVzcG9uc2USLgoGdGFyZ2V0GAEgASgLMh4udGVsZWdhdGUuZW5nYWdlbWVudC52MS5UYXJnZXQibwoSTGlzdFRhcmdldHNSZXF1ZXN0EjIKBXN0YXRlGAEgASgOMiMudGVsZWdhdGUuZW5nYWdlbWVudC52MS5UYXJnZXRTdGF0ZRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJfChNMaXN0VGFyZ2V0c1Jlc3BvbnNlEi8KB3RhcmdldHMYASADKAsyHi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlRhcmdldBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiXwoVQ3JlYXRlQ2FtcGFpZ25SZXF1ZXN0EjIKCGNhbXBhaWduGAEgASgLMiAudGVsZWdhdGUuZW5nYWdlbWVudC52MS5DYW1wYWlnbhISCgpyZXF1ZXN0X2lkGAIgASgJIkwKFkNyZWF0ZUNhbXBhaWduUmVzcG9uc2USMgoIY2FtcGFpZ24YASABKAsyIC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduIikKEkdldENhbXBhaWduUmVxdWVzdBITCgtjYW1wYWlnbl9pZBgBIAEoCSJJChNHZXRDYW1wYWlnblJlc3BvbnNlEjIKCGNhbXBhaWduGAEgASgLMiAudGVsZWdhdGUuZW5nYWdlbWVudC52MS5DYW1wYWlnbiKGAQoUTGlzdENhbXBhaWduc1JlcXVlc3QSEQoJdGFyZ2V0X2lkGAEgASgJEjQKBXN0YXRlGAIgASgOMiUudGVsZWdhdGUuZW5nYWdlbWVudC52MS5DYW1wYWlnblN0YXRlEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJImUKFUxpc3RDYW1wYWlnbnNSZXNwb25zZRIzCgljYW1wYWlnbnMYASADKAsyIC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI7ChRQYXVzZUNhbXBhaWduUmVxdWVzdBITCgtjYW1wYWlnbl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiSwoVUGF1c2VDYW1wYWlnblJlc3BvbnNlEjIKCGNhbXBhaWduGAEgASgLMiAudGVsZWdhdGUuZW5nYWdlbWVudC52MS5DYW1wYWlnbiIsChVSZXN1bWVDYW1wYWlnblJlcXVlc3QSEwoLY2FtcGFpZ25faWQYASABKAkiTAoWUmVzdW1lQ2FtcGFpZ25SZXNwb25zZRIyCghjYW1wYWlnbhgBIAEoCzIgLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FtcGFpZ24iPAoVQ2FuY2VsQ2FtcGFpZ25SZXF1ZXN0EhMKC2NhbXBhaWduX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJMChZDYW5jZWxDYW1wYWlnblJlc3BvbnNlEjIKCGNhbXBhaWduGAEgASgLMiAudGVsZWdhdGUuZW5nYWdlbWVudC52MS5DYW1wYWlnbiJiChZQcmV2aWV3Q2FtcGFpZ25SZXF1ZXN0EjIKCGNhbXBhaWduGAEgASgLMiAudGVsZWdhdGUuZW5nYWdlbWVudC52MS5DYW1wYWlnbhIUCgxzYW1wbGVfY291bnQYAiABKAUi5gEKF1ByZXZpZXdDYW1wYWlnblJlc3BvbnNlEhQKDGFjdGlvbl9jb3VudBgBIAEoBRIVCg1hY2NvdW50X2NvdW50GAIgASgFEhIKCnBvc3RfY291bnQYAyABKAUSNgoSZXN0aW1hdGVkX2VuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgdhY3Rpb25zGAUgAygLMh4udGVsZWdhdGUuZW5nYWdlbWVudC52MS5BY3Rpb24SDwoHc2FtcGxlcxgGIAMoCRIQCgh3YXJuaW5ncxgHIAMoCSIrChRXYXRjaENhbXBhaWduUmVxdWVzdBITCgtjYW1wYWlnbl9pZBgBIAEoCSJLChVXYXRjaENhbXBhaWduUmVzcG9uc2USMgoIY2FtcGFpZ24YASABKAsyIC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduIqkBChJMaXN0QWN0aW9uc1JlcXVlc3QSEwoLY2FtcGFpZ25faWQYASABKAkSEgoKYWNjb3VudF9pZBgCIAEoCRIyCgVzdGF0ZRgDIAEoDjIjLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQWN0aW9uU3RhdGUSDwoHcG9zdF9pZBgEIAEoAxIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCSJfChNMaXN0QWN0aW9uc1Jlc3BvbnNlEi8KB2FjdGlvbnMYASADKAsyHi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkFjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkyugoKEUVuZ2FnZW1lbnRTZXJ2aWNlEm8KDlJlZ2lzdGVyVGFyZ2V0Ei0udGVsZWdhdGUuZW5nYWdlbWVudC52MS5SZWdpc3RlclRhcmdldFJlcXVlc3QaLi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlJlZ2lzdGVyVGFyZ2V0UmVzcG9uc2USaQoMVmVyaWZ5VGFyZ2V0EisudGVsZWdhdGUuZW5nYWdlbWVudC52MS5WZXJpZnlUYXJnZXRSZXF1ZXN0GiwudGVsZWdhdGUuZW5nYWdlbWVudC52MS5WZXJpZnlUYXJnZXRSZXNwb25zZRJmCgtMaXN0VGFyZ2V0cxIqLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuTGlzdFRhcmdldHNSZXF1ZXN0GisudGVsZWdhdGUuZW5nYWdlbWVudC52MS5MaXN0VGFyZ2V0c1Jlc3BvbnNlEm8KDkNyZWF0ZUNhbXBhaWduEi0udGVsZWdhdGUuZW5nYWdlbWVudC52MS5DcmVhdGVDYW1wYWlnblJlcXVlc3QaLi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNyZWF0ZUNhbXBhaWduUmVzcG9uc2USZgoLR2V0Q2FtcGFpZ24SKi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkdldENhbXBhaWduUmVxdWVzdBorLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuR2V0Q2FtcGFpZ25SZXNwb25zZRJsCg1MaXN0Q2FtcGFpZ25zEiwudGVsZWdhdGUuZW5nYWdlbWVudC52MS5MaXN0Q2FtcGFpZ25zUmVxdWVzdBotLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuTGlzdENhbXBhaWduc1Jlc3BvbnNlEmwKDVBhdXNlQ2FtcGFpZ24SLC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlBhdXNlQ2FtcGFpZ25SZXF1ZXN0Gi0udGVsZWdhdGUuZW5nYWdlbWVudC52MS5QYXVzZUNhbXBhaWduUmVzcG9uc2USbwoOUmVzdW1lQ2FtcGFpZ24SLS50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlJlc3VtZUNhbXBhaWduUmVxdWVzdBouLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuUmVzdW1lQ2FtcGFpZ25SZXNwb25zZRJvCg5DYW5jZWxDYW1wYWlnbhItLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FuY2VsQ2FtcGFpZ25SZXF1ZXN0Gi4udGVsZWdhdGUuZW5nYWdlbWVudC52MS5DYW5jZWxDYW1wYWlnblJlc3BvbnNlEnIKD1ByZXZpZXdDYW1wYWlnbhIuLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuUHJldmlld0NhbXBhaWduUmVxdWVzdBovLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuUHJldmlld0NhbXBhaWduUmVzcG9uc2USbgoNV2F0Y2hDYW1wYWlnbhIsLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuV2F0Y2hDYW1wYWlnblJlcXVlc3QaLS50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLldhdGNoQ2FtcGFpZ25SZXNwb25zZTABEmYKC0xpc3RBY3Rpb25zEioudGVsZWdhdGUuZW5nYWdlbWVudC52MS5MaXN0QWN0aW9uc1JlcXVlc3QaKy50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkxpc3RBY3Rpb25zUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_telegate_engagement_v1_campaign]);
+  fileDesc("Ci90ZWxlZ2F0ZS9lbmdhZ2VtZW50L3YxL2VuZ2FnZW1lbnRfc2VydmljZS5wcm90bxIWdGVsZWdhdGUuZW5nYWdlbWVudC52MSJqChRTZXRLaWxsU3dpdGNoUmVxdWVzdBI2CgVzY29wZRgBIAEoDjInLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuS2lsbFN3aXRjaFNjb3BlEgoKAm9uGAIgASgIEg4KBnJlYXNvbhgDIAEoCSJmChVTZXRLaWxsU3dpdGNoUmVzcG9uc2USNwoLa2lsbF9zd2l0Y2gYASABKAsyIi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLktpbGxTd2l0Y2gSFAoMcGF1c2VkX2NvdW50GAIgASgFIhYKFEdldEtpbGxTd2l0Y2hSZXF1ZXN0In0KFUdldEtpbGxTd2l0Y2hSZXNwb25zZRIyCgZ0ZW5hbnQYASABKAsyIi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLktpbGxTd2l0Y2gSMAoEbWVzaBgCIAEoCzIiLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuS2lsbFN3aXRjaCISChBHZXRMaW1pdHNSZXF1ZXN0IkMKEUdldExpbWl0c1Jlc3BvbnNlEi4KBmxpbWl0cxgBIAEoCzIeLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuTGltaXRzIjwKFVJlZ2lzdGVyVGFyZ2V0UmVxdWVzdBIPCgdjaGFubmVsGAEgASgJEhIKCmFjY291bnRfaWQYAiABKAkiSAoWUmVnaXN0ZXJUYXJnZXRSZXNwb25zZRIuCgZ0YXJnZXQYASABKAsyHi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlRhcmdldCIoChNWZXJpZnlUYXJnZXRSZXF1ZXN0EhEKCXRhcmdldF9pZBgBIAEoCSJGChRWZXJpZnlUYXJnZXRSZXNwb25zZRIuCgZ0YXJnZXQYASABKAsyHi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlRhcmdldCJvChJMaXN0VGFyZ2V0c1JlcXVlc3QSMgoFc3RhdGUYASABKA4yIy50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlRhcmdldFN0YXRlEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIl8KE0xpc3RUYXJnZXRzUmVzcG9uc2USLwoHdGFyZ2V0cxgBIAMoCzIeLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuVGFyZ2V0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJfChVDcmVhdGVDYW1wYWlnblJlcXVlc3QSMgoIY2FtcGFpZ24YASABKAsyIC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduEhIKCnJlcXVlc3RfaWQYAiABKAkiTAoWQ3JlYXRlQ2FtcGFpZ25SZXNwb25zZRIyCghjYW1wYWlnbhgBIAEoCzIgLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FtcGFpZ24iKQoSR2V0Q2FtcGFpZ25SZXF1ZXN0EhMKC2NhbXBhaWduX2lkGAEgASgJIkkKE0dldENhbXBhaWduUmVzcG9uc2USMgoIY2FtcGFpZ24YASABKAsyIC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduIoYBChRMaXN0Q2FtcGFpZ25zUmVxdWVzdBIRCgl0YXJnZXRfaWQYASABKAkSNAoFc3RhdGUYAiABKA4yJS50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduU3RhdGUSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiZQoVTGlzdENhbXBhaWduc1Jlc3BvbnNlEjMKCWNhbXBhaWducxgBIAMoCzIgLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FtcGFpZ24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjsKFFBhdXNlQ2FtcGFpZ25SZXF1ZXN0EhMKC2NhbXBhaWduX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJLChVQYXVzZUNhbXBhaWduUmVzcG9uc2USMgoIY2FtcGFpZ24YASABKAsyIC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduIiwKFVJlc3VtZUNhbXBhaWduUmVxdWVzdBITCgtjYW1wYWlnbl9pZBgBIAEoCSJMChZSZXN1bWVDYW1wYWlnblJlc3BvbnNlEjIKCGNhbXBhaWduGAEgASgLMiAudGVsZWdhdGUuZW5nYWdlbWVudC52MS5DYW1wYWlnbiI8ChVDYW5jZWxDYW1wYWlnblJlcXVlc3QSEwoLY2FtcGFpZ25faWQYASABKAkSDgoGcmVhc29uGAIgASgJIkwKFkNhbmNlbENhbXBhaWduUmVzcG9uc2USMgoIY2FtcGFpZ24YASABKAsyIC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduImIKFlByZXZpZXdDYW1wYWlnblJlcXVlc3QSMgoIY2FtcGFpZ24YASABKAsyIC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNhbXBhaWduEhQKDHNhbXBsZV9jb3VudBgCIAEoBSLmAQoXUHJldmlld0NhbXBhaWduUmVzcG9uc2USFAoMYWN0aW9uX2NvdW50GAEgASgFEhUKDWFjY291bnRfY291bnQYAiABKAUSEgoKcG9zdF9jb3VudBgDIAEoBRI2ChJlc3RpbWF0ZWRfZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KB2FjdGlvbnMYBSADKAsyHi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkFjdGlvbhIPCgdzYW1wbGVzGAYgAygJEhAKCHdhcm5pbmdzGAcgAygJIisKFFdhdGNoQ2FtcGFpZ25SZXF1ZXN0EhMKC2NhbXBhaWduX2lkGAEgASgJIksKFVdhdGNoQ2FtcGFpZ25SZXNwb25zZRIyCghjYW1wYWlnbhgBIAEoCzIgLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FtcGFpZ24iqQEKEkxpc3RBY3Rpb25zUmVxdWVzdBITCgtjYW1wYWlnbl9pZBgBIAEoCRISCgphY2NvdW50X2lkGAIgASgJEjIKBXN0YXRlGAMgASgOMiMudGVsZWdhdGUuZW5nYWdlbWVudC52MS5BY3Rpb25TdGF0ZRIPCgdwb3N0X2lkGAQgASgDEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJIl8KE0xpc3RBY3Rpb25zUmVzcG9uc2USLwoHYWN0aW9ucxgBIAMoCzIeLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSpuCg9LaWxsU3dpdGNoU2NvcGUSIQodS0lMTF9TV0lUQ0hfU0NPUEVfVU5TUEVDSUZJRUQQABIcChhLSUxMX1NXSVRDSF9TQ09QRV9URU5BTlQQARIaChZLSUxMX1NXSVRDSF9TQ09QRV9NRVNIEAIy+AwKEUVuZ2FnZW1lbnRTZXJ2aWNlEm8KDlJlZ2lzdGVyVGFyZ2V0Ei0udGVsZWdhdGUuZW5nYWdlbWVudC52MS5SZWdpc3RlclRhcmdldFJlcXVlc3QaLi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlJlZ2lzdGVyVGFyZ2V0UmVzcG9uc2USaQoMVmVyaWZ5VGFyZ2V0EisudGVsZWdhdGUuZW5nYWdlbWVudC52MS5WZXJpZnlUYXJnZXRSZXF1ZXN0GiwudGVsZWdhdGUuZW5nYWdlbWVudC52MS5WZXJpZnlUYXJnZXRSZXNwb25zZRJmCgtMaXN0VGFyZ2V0cxIqLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuTGlzdFRhcmdldHNSZXF1ZXN0GisudGVsZWdhdGUuZW5nYWdlbWVudC52MS5MaXN0VGFyZ2V0c1Jlc3BvbnNlEm8KDkNyZWF0ZUNhbXBhaWduEi0udGVsZWdhdGUuZW5nYWdlbWVudC52MS5DcmVhdGVDYW1wYWlnblJlcXVlc3QaLi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkNyZWF0ZUNhbXBhaWduUmVzcG9uc2USZgoLR2V0Q2FtcGFpZ24SKi50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkdldENhbXBhaWduUmVxdWVzdBorLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuR2V0Q2FtcGFpZ25SZXNwb25zZRJsCg1MaXN0Q2FtcGFpZ25zEiwudGVsZWdhdGUuZW5nYWdlbWVudC52MS5MaXN0Q2FtcGFpZ25zUmVxdWVzdBotLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuTGlzdENhbXBhaWduc1Jlc3BvbnNlEmwKDVBhdXNlQ2FtcGFpZ24SLC50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlBhdXNlQ2FtcGFpZ25SZXF1ZXN0Gi0udGVsZWdhdGUuZW5nYWdlbWVudC52MS5QYXVzZUNhbXBhaWduUmVzcG9uc2USbwoOUmVzdW1lQ2FtcGFpZ24SLS50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlJlc3VtZUNhbXBhaWduUmVxdWVzdBouLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuUmVzdW1lQ2FtcGFpZ25SZXNwb25zZRJvCg5DYW5jZWxDYW1wYWlnbhItLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuQ2FuY2VsQ2FtcGFpZ25SZXF1ZXN0Gi4udGVsZWdhdGUuZW5nYWdlbWVudC52MS5DYW5jZWxDYW1wYWlnblJlc3BvbnNlEnIKD1ByZXZpZXdDYW1wYWlnbhIuLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuUHJldmlld0NhbXBhaWduUmVxdWVzdBovLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuUHJldmlld0NhbXBhaWduUmVzcG9uc2USbgoNV2F0Y2hDYW1wYWlnbhIsLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuV2F0Y2hDYW1wYWlnblJlcXVlc3QaLS50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLldhdGNoQ2FtcGFpZ25SZXNwb25zZTABEmYKC0xpc3RBY3Rpb25zEioudGVsZWdhdGUuZW5nYWdlbWVudC52MS5MaXN0QWN0aW9uc1JlcXVlc3QaKy50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLkxpc3RBY3Rpb25zUmVzcG9uc2USbAoNU2V0S2lsbFN3aXRjaBIsLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuU2V0S2lsbFN3aXRjaFJlcXVlc3QaLS50ZWxlZ2F0ZS5lbmdhZ2VtZW50LnYxLlNldEtpbGxTd2l0Y2hSZXNwb25zZRJsCg1HZXRLaWxsU3dpdGNoEiwudGVsZWdhdGUuZW5nYWdlbWVudC52MS5HZXRLaWxsU3dpdGNoUmVxdWVzdBotLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuR2V0S2lsbFN3aXRjaFJlc3BvbnNlEmAKCUdldExpbWl0cxIoLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuR2V0TGltaXRzUmVxdWVzdBopLnRlbGVnYXRlLmVuZ2FnZW1lbnQudjEuR2V0TGltaXRzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_telegate_engagement_v1_campaign]);
+
+/**
+ * A kill switch to set.
+ *
+ * @generated from message telegate.engagement.v1.SetKillSwitchRequest
+ */
+export type SetKillSwitchRequest = Message<"telegate.engagement.v1.SetKillSwitchRequest"> & {
+  /**
+   * Whose.
+   *
+   * @generated from field: telegate.engagement.v1.KillSwitchScope scope = 1;
+   */
+  scope: KillSwitchScope;
+
+  /**
+   * True: stop; false: free.
+   *
+   * @generated from field: bool on = 2;
+   */
+  on: boolean;
+
+  /**
+   * For the record: up to 256 characters. Default: none.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message telegate.engagement.v1.SetKillSwitchRequest.
+ * Use `create(SetKillSwitchRequestSchema)` to create a new message.
+ */
+export const SetKillSwitchRequestSchema: GenMessage<SetKillSwitchRequest> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_engagement_service, 0);
+
+/**
+ * The kill switch is set.
+ *
+ * @generated from message telegate.engagement.v1.SetKillSwitchResponse
+ */
+export type SetKillSwitchResponse = Message<"telegate.engagement.v1.SetKillSwitchResponse"> & {
+  /**
+   * As it is now.
+   *
+   * @generated from field: telegate.engagement.v1.KillSwitch kill_switch = 1;
+   */
+  killSwitch?: KillSwitch | undefined;
+
+  /**
+   * How many campaigns it paused.
+   *
+   * @generated from field: int32 paused_count = 2;
+   */
+  pausedCount: number;
+};
+
+/**
+ * Describes the message telegate.engagement.v1.SetKillSwitchResponse.
+ * Use `create(SetKillSwitchResponseSchema)` to create a new message.
+ */
+export const SetKillSwitchResponseSchema: GenMessage<SetKillSwitchResponse> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_engagement_service, 1);
+
+/**
+ * Which kill switches hold.
+ *
+ * @generated from message telegate.engagement.v1.GetKillSwitchRequest
+ */
+export type GetKillSwitchRequest = Message<"telegate.engagement.v1.GetKillSwitchRequest"> & {
+};
+
+/**
+ * Describes the message telegate.engagement.v1.GetKillSwitchRequest.
+ * Use `create(GetKillSwitchRequestSchema)` to create a new message.
+ */
+export const GetKillSwitchRequestSchema: GenMessage<GetKillSwitchRequest> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_engagement_service, 2);
+
+/**
+ * The kill switches of the caller's tenant and of the mesh: either stops.
+ *
+ * @generated from message telegate.engagement.v1.GetKillSwitchResponse
+ */
+export type GetKillSwitchResponse = Message<"telegate.engagement.v1.GetKillSwitchResponse"> & {
+  /**
+   * The tenant's.
+   *
+   * @generated from field: telegate.engagement.v1.KillSwitch tenant = 1;
+   */
+  tenant?: KillSwitch | undefined;
+
+  /**
+   * The mesh's.
+   *
+   * @generated from field: telegate.engagement.v1.KillSwitch mesh = 2;
+   */
+  mesh?: KillSwitch | undefined;
+};
+
+/**
+ * Describes the message telegate.engagement.v1.GetKillSwitchResponse.
+ * Use `create(GetKillSwitchResponseSchema)` to create a new message.
+ */
+export const GetKillSwitchResponseSchema: GenMessage<GetKillSwitchResponse> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_engagement_service, 3);
+
+/**
+ * What holds for all campaigns.
+ *
+ * @generated from message telegate.engagement.v1.GetLimitsRequest
+ */
+export type GetLimitsRequest = Message<"telegate.engagement.v1.GetLimitsRequest"> & {
+};
+
+/**
+ * Describes the message telegate.engagement.v1.GetLimitsRequest.
+ * Use `create(GetLimitsRequestSchema)` to create a new message.
+ */
+export const GetLimitsRequestSchema: GenMessage<GetLimitsRequest> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_engagement_service, 4);
+
+/**
+ * The limits.
+ *
+ * @generated from message telegate.engagement.v1.GetLimitsResponse
+ */
+export type GetLimitsResponse = Message<"telegate.engagement.v1.GetLimitsResponse"> & {
+  /**
+   * As they hold now.
+   *
+   * @generated from field: telegate.engagement.v1.Limits limits = 1;
+   */
+  limits?: Limits | undefined;
+};
+
+/**
+ * Describes the message telegate.engagement.v1.GetLimitsResponse.
+ * Use `create(GetLimitsResponseSchema)` to create a new message.
+ */
+export const GetLimitsResponseSchema: GenMessage<GetLimitsResponse> = /*@__PURE__*/
+  messageDesc(file_telegate_engagement_v1_engagement_service, 5);
 
 /**
  * A channel to register.
@@ -26,7 +167,7 @@ export const file_telegate_engagement_v1_engagement_service: GenFile = /*@__PURE
  */
 export type RegisterTargetRequest = Message<"telegate.engagement.v1.RegisterTargetRequest"> & {
   /**
-   * Username or `t.me` link.
+   * Username or `t.me` link, or the messaging service's name for it.
    *
    * @generated from field: string channel = 1;
    */
@@ -45,7 +186,7 @@ export type RegisterTargetRequest = Message<"telegate.engagement.v1.RegisterTarg
  * Use `create(RegisterTargetRequestSchema)` to create a new message.
  */
 export const RegisterTargetRequestSchema: GenMessage<RegisterTargetRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 0);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 6);
 
 /**
  * The target that was registered.
@@ -66,7 +207,7 @@ export type RegisterTargetResponse = Message<"telegate.engagement.v1.RegisterTar
  * Use `create(RegisterTargetResponseSchema)` to create a new message.
  */
 export const RegisterTargetResponseSchema: GenMessage<RegisterTargetResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 1);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 7);
 
 /**
  * A target to verify.
@@ -87,7 +228,7 @@ export type VerifyTargetRequest = Message<"telegate.engagement.v1.VerifyTargetRe
  * Use `create(VerifyTargetRequestSchema)` to create a new message.
  */
 export const VerifyTargetRequestSchema: GenMessage<VerifyTargetRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 2);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 8);
 
 /**
  * What verifying found.
@@ -108,7 +249,7 @@ export type VerifyTargetResponse = Message<"telegate.engagement.v1.VerifyTargetR
  * Use `create(VerifyTargetResponseSchema)` to create a new message.
  */
 export const VerifyTargetResponseSchema: GenMessage<VerifyTargetResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 3);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 9);
 
 /**
  * Which targets to list.
@@ -143,7 +284,7 @@ export type ListTargetsRequest = Message<"telegate.engagement.v1.ListTargetsRequ
  * Use `create(ListTargetsRequestSchema)` to create a new message.
  */
 export const ListTargetsRequestSchema: GenMessage<ListTargetsRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 4);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 10);
 
 /**
  * A page of targets.
@@ -171,7 +312,7 @@ export type ListTargetsResponse = Message<"telegate.engagement.v1.ListTargetsRes
  * Use `create(ListTargetsResponseSchema)` to create a new message.
  */
 export const ListTargetsResponseSchema: GenMessage<ListTargetsResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 5);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 11);
 
 /**
  * A campaign to create.
@@ -199,7 +340,7 @@ export type CreateCampaignRequest = Message<"telegate.engagement.v1.CreateCampai
  * Use `create(CreateCampaignRequestSchema)` to create a new message.
  */
 export const CreateCampaignRequestSchema: GenMessage<CreateCampaignRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 6);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 12);
 
 /**
  * The campaign that was created.
@@ -220,7 +361,7 @@ export type CreateCampaignResponse = Message<"telegate.engagement.v1.CreateCampa
  * Use `create(CreateCampaignResponseSchema)` to create a new message.
  */
 export const CreateCampaignResponseSchema: GenMessage<CreateCampaignResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 7);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 13);
 
 /**
  * A campaign to read.
@@ -241,7 +382,7 @@ export type GetCampaignRequest = Message<"telegate.engagement.v1.GetCampaignRequ
  * Use `create(GetCampaignRequestSchema)` to create a new message.
  */
 export const GetCampaignRequestSchema: GenMessage<GetCampaignRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 8);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 14);
 
 /**
  * The campaign.
@@ -262,7 +403,7 @@ export type GetCampaignResponse = Message<"telegate.engagement.v1.GetCampaignRes
  * Use `create(GetCampaignResponseSchema)` to create a new message.
  */
 export const GetCampaignResponseSchema: GenMessage<GetCampaignResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 9);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 15);
 
 /**
  * Which campaigns to list.
@@ -304,7 +445,7 @@ export type ListCampaignsRequest = Message<"telegate.engagement.v1.ListCampaigns
  * Use `create(ListCampaignsRequestSchema)` to create a new message.
  */
 export const ListCampaignsRequestSchema: GenMessage<ListCampaignsRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 10);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 16);
 
 /**
  * A page of campaigns.
@@ -332,7 +473,7 @@ export type ListCampaignsResponse = Message<"telegate.engagement.v1.ListCampaign
  * Use `create(ListCampaignsResponseSchema)` to create a new message.
  */
 export const ListCampaignsResponseSchema: GenMessage<ListCampaignsResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 11);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 17);
 
 /**
  * A campaign to pause.
@@ -360,7 +501,7 @@ export type PauseCampaignRequest = Message<"telegate.engagement.v1.PauseCampaign
  * Use `create(PauseCampaignRequestSchema)` to create a new message.
  */
 export const PauseCampaignRequestSchema: GenMessage<PauseCampaignRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 12);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 18);
 
 /**
  * The campaign is paused.
@@ -381,7 +522,7 @@ export type PauseCampaignResponse = Message<"telegate.engagement.v1.PauseCampaig
  * Use `create(PauseCampaignResponseSchema)` to create a new message.
  */
 export const PauseCampaignResponseSchema: GenMessage<PauseCampaignResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 13);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 19);
 
 /**
  * A campaign to resume.
@@ -402,7 +543,7 @@ export type ResumeCampaignRequest = Message<"telegate.engagement.v1.ResumeCampai
  * Use `create(ResumeCampaignRequestSchema)` to create a new message.
  */
 export const ResumeCampaignRequestSchema: GenMessage<ResumeCampaignRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 14);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 20);
 
 /**
  * The campaign is resumed.
@@ -423,7 +564,7 @@ export type ResumeCampaignResponse = Message<"telegate.engagement.v1.ResumeCampa
  * Use `create(ResumeCampaignResponseSchema)` to create a new message.
  */
 export const ResumeCampaignResponseSchema: GenMessage<ResumeCampaignResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 15);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 21);
 
 /**
  * A campaign to cancel.
@@ -451,7 +592,7 @@ export type CancelCampaignRequest = Message<"telegate.engagement.v1.CancelCampai
  * Use `create(CancelCampaignRequestSchema)` to create a new message.
  */
 export const CancelCampaignRequestSchema: GenMessage<CancelCampaignRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 16);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 22);
 
 /**
  * The campaign is cancelled.
@@ -472,7 +613,7 @@ export type CancelCampaignResponse = Message<"telegate.engagement.v1.CancelCampa
  * Use `create(CancelCampaignResponseSchema)` to create a new message.
  */
 export const CancelCampaignResponseSchema: GenMessage<CancelCampaignResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 17);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 23);
 
 /**
  * A campaign to preview.
@@ -500,7 +641,7 @@ export type PreviewCampaignRequest = Message<"telegate.engagement.v1.PreviewCamp
  * Use `create(PreviewCampaignRequestSchema)` to create a new message.
  */
 export const PreviewCampaignRequestSchema: GenMessage<PreviewCampaignRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 18);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 24);
 
 /**
  * What the campaign would do.
@@ -563,7 +704,7 @@ export type PreviewCampaignResponse = Message<"telegate.engagement.v1.PreviewCam
  * Use `create(PreviewCampaignResponseSchema)` to create a new message.
  */
 export const PreviewCampaignResponseSchema: GenMessage<PreviewCampaignResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 19);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 25);
 
 /**
  * A campaign to watch.
@@ -584,7 +725,7 @@ export type WatchCampaignRequest = Message<"telegate.engagement.v1.WatchCampaign
  * Use `create(WatchCampaignRequestSchema)` to create a new message.
  */
 export const WatchCampaignRequestSchema: GenMessage<WatchCampaignRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 20);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 26);
 
 /**
  * How a campaign stands.
@@ -605,7 +746,7 @@ export type WatchCampaignResponse = Message<"telegate.engagement.v1.WatchCampaig
  * Use `create(WatchCampaignResponseSchema)` to create a new message.
  */
 export const WatchCampaignResponseSchema: GenMessage<WatchCampaignResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 21);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 27);
 
 /**
  * Which actions to list. All filters that are set must hold.
@@ -661,7 +802,7 @@ export type ListActionsRequest = Message<"telegate.engagement.v1.ListActionsRequ
  * Use `create(ListActionsRequestSchema)` to create a new message.
  */
 export const ListActionsRequestSchema: GenMessage<ListActionsRequest> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 22);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 28);
 
 /**
  * A page of actions.
@@ -689,7 +830,48 @@ export type ListActionsResponse = Message<"telegate.engagement.v1.ListActionsRes
  * Use `create(ListActionsResponseSchema)` to create a new message.
  */
 export const ListActionsResponseSchema: GenMessage<ListActionsResponse> = /*@__PURE__*/
-  messageDesc(file_telegate_engagement_v1_engagement_service, 23);
+  messageDesc(file_telegate_engagement_v1_engagement_service, 29);
+
+/**
+ * Whose engagement a kill switch stops.
+ *
+ * @generated from enum telegate.engagement.v1.KillSwitchScope
+ */
+export const KillSwitchScope = {
+  /**
+   * Refused.
+   *
+   * @generated from enum value: KILL_SWITCH_SCOPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The caller's tenant's.
+   *
+   * @generated from enum value: KILL_SWITCH_SCOPE_TENANT = 1;
+   */
+  TENANT: 1,
+
+  /**
+   * Everybody's. Only the operator may.
+   *
+   * @generated from enum value: KILL_SWITCH_SCOPE_MESH = 2;
+   */
+  MESH: 2,
+} as const;
+
+/**
+ * Whose engagement a kill switch stops.
+ *
+ * @generated from enum telegate.engagement.v1.KillSwitchScope
+ */
+export type KillSwitchScope = (typeof KillSwitchScope)[keyof typeof KillSwitchScope] | UnknownEnum;
+
+/**
+ * Describes the enum telegate.engagement.v1.KillSwitchScope.
+ */
+export const KillSwitchScopeSchema: GenEnum<KillSwitchScope> = /*@__PURE__*/
+  enumDesc(file_telegate_engagement_v1_engagement_service, 0);
 
 /**
  * Targets and campaigns.
@@ -704,8 +886,10 @@ export const ListActionsResponseSchema: GenMessage<ListActionsResponse> = /*@__P
  */
 export const EngagementService: GenService<{
   /**
-   * Registers a channel and verifies through Telegram that one of the tenant's accounts administers it. Scope
-   * `engage:write`. Idempotent: a channel that is there is verified again. Errors: TARGET_NOT_VERIFIED.
+   * Registers a channel and verifies through Telegram that one of the tenant's accounts administers it: as its
+   * creator, or as an administrator who may post. Without an account named, up to 10 of the tenant's are asked in
+   * turn. Scope `engage:write`. Idempotent: a channel that is there is verified again. Errors:
+   * TARGET_NOT_VERIFIED, NOT_FOUND, QUOTA_EXCEEDED (1,000 targets a tenant).
    *
    * @generated from rpc telegate.engagement.v1.EngagementService.RegisterTarget
    */
@@ -715,8 +899,10 @@ export const EngagementService: GenService<{
     output: typeof RegisterTargetResponseSchema;
   },
   /**
-   * Verifies a target now; lost rights pause its campaigns. Scope `engage:write`. A target that lapsed is an
-   * answer, not an error. Errors: NOT_FOUND.
+   * Verifies a target now; lost rights pause its campaigns at once. Scope `engage:write`. A target that lapsed is
+   * an answer, not an error. Telegram is also asked when the service starts, when a campaign begins, every few
+   * minutes while one runs, and daily. Errors: NOT_FOUND, DEPENDENCY_UNAVAILABLE and those of the messaging
+   * service when no account could ask.
    *
    * @generated from rpc telegate.engagement.v1.EngagementService.VerifyTarget
    */
@@ -737,7 +923,9 @@ export const EngagementService: GenService<{
   },
   /**
    * Creates a campaign and plans it; what can be known to be wrong is refused now. Scope `engage:write`.
-   * Errors: NOT_FOUND, TARGET_NOT_VERIFIED, QUOTA_EXCEEDED, REQUEST_ID_REUSED.
+   * The target is verified anew. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, NEEDS_LOGIN (an account that did not log
+   * in here), ACCOUNT_BANNED, ENGAGEMENT_STOPPED, QUOTA_EXCEEDED (1,000 unfinished campaigns a tenant),
+   * REQUEST_ID_REUSED.
    *
    * @generated from rpc telegate.engagement.v1.EngagementService.CreateCampaign
    */
@@ -768,7 +956,7 @@ export const EngagementService: GenService<{
   },
   /**
    * Pauses a campaign within a second; actions on their way end. Scope `engage:write`. Idempotent. Errors:
-   * NOT_FOUND.
+   * NOT_FOUND, CAMPAIGN_ENDED.
    *
    * @generated from rpc telegate.engagement.v1.EngagementService.PauseCampaign
    */
@@ -778,7 +966,8 @@ export const EngagementService: GenService<{
     output: typeof PauseCampaignResponseSchema;
   },
   /**
-   * Resumes a paused campaign. Scope `engage:write`. Idempotent. Errors: NOT_FOUND, TARGET_NOT_VERIFIED.
+   * Resumes a paused campaign; what was due meanwhile is done from now on at the campaign's pace, not at once. Scope
+   * `engage:write`. Idempotent. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, ENGAGEMENT_STOPPED, CAMPAIGN_ENDED.
    *
    * @generated from rpc telegate.engagement.v1.EngagementService.ResumeCampaign
    */
@@ -789,7 +978,7 @@ export const EngagementService: GenService<{
   },
   /**
    * Cancels a campaign for good; actions not begun are skipped. Scope `engage:write`. Idempotent. Errors:
-   * NOT_FOUND.
+   * NOT_FOUND, CAMPAIGN_ENDED (it is done).
    *
    * @generated from rpc telegate.engagement.v1.EngagementService.CancelCampaign
    */
@@ -829,6 +1018,38 @@ export const EngagementService: GenService<{
     methodKind: "unary";
     input: typeof ListActionsRequestSchema;
     output: typeof ListActionsResponseSchema;
+  },
+  /**
+   * Stops or frees all engagement, of the caller's tenant or of the whole mesh. While it is on nothing begins: all
+   * campaigns are paused at once, and stay so when it is lifted, until they are resumed. It outlives restarts.
+   * Scope `engage:write`; for the mesh the role `operator`. Idempotent.
+   *
+   * @generated from rpc telegate.engagement.v1.EngagementService.SetKillSwitch
+   */
+  setKillSwitch: {
+    methodKind: "unary";
+    input: typeof SetKillSwitchRequestSchema;
+    output: typeof SetKillSwitchResponseSchema;
+  },
+  /**
+   * Says whether engagement is stopped. Scope `engage:read`.
+   *
+   * @generated from rpc telegate.engagement.v1.EngagementService.GetKillSwitch
+   */
+  getKillSwitch: {
+    methodKind: "unary";
+    input: typeof GetKillSwitchRequestSchema;
+    output: typeof GetKillSwitchResponseSchema;
+  },
+  /**
+   * Says what holds whatever a campaign says, and which of it is looser than the default. Scope `engage:read`.
+   *
+   * @generated from rpc telegate.engagement.v1.EngagementService.GetLimits
+   */
+  getLimits: {
+    methodKind: "unary";
+    input: typeof GetLimitsRequestSchema;
+    output: typeof GetLimitsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_telegate_engagement_v1_engagement_service, 0);
