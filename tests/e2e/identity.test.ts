@@ -7,12 +7,11 @@ import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { servicePrincipal } from '#lib/auth/principal.ts';
 import {
   startIdentityMesh,
-  startServiceProcess,
   type IdentityClient,
   type IdentityMesh,
-  type ServiceProcess,
   type TestUser,
 } from '../support/account-auth.ts';
+import { startServiceProcess, type ServiceProcess } from '../support/service-process.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '../support/otlp.ts';
 
 let collector: OtlpReceiver;

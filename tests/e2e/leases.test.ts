@@ -22,12 +22,12 @@ import {
 import { connect } from '#lib/rpc/client.ts';
 import {
   startPoolMesh,
-  startPoolProcess,
   telethonString,
   tenantWithSessions,
   type PoolClient,
   type PoolMesh,
 } from '../support/session-pool.ts';
+import { startServiceProcess } from '../support/service-process.ts';
 
 let mesh: PoolMesh;
 beforeAll(async () => {
@@ -375,7 +375,7 @@ describe('a replica that stops', () => {
   test('says go_away and drains; leases are untouched and go on elsewhere', async () => {
     const { client, tenantId } = await tenantWithSessions(mesh, 2);
     const { lease: kept } = await client.acquireLease({ ttl: durationFromMs(20_000) });
-    const leaving = await startPoolProcess(mesh.environment);
+    const leaving = await startServiceProcess('session-pool', mesh.environment);
     const other = mesh.clientAt(tenantId, leaving.address);
     const holder = hold(other);
     await holder.open();

@@ -8,7 +8,7 @@ import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_s
 import { DEFAULT_OPERATOR_TENANT } from '#lib/auth/authenticate.ts';
 import { servicePrincipal } from '#lib/auth/principal.ts';
 import { connect } from '#lib/rpc/client.ts';
-import { startServiceProcess } from '../support/account-auth.ts';
+import { startServiceProcess } from '../support/service-process.ts';
 import { faultless } from '../support/any-input.ts';
 import { startRegistryMesh, type RegistryClient, type RegistryMesh } from '../support/proxy-registry.ts';
 import { telethonString } from '../support/session-pool.ts';

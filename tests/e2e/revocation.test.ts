@@ -3,12 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { connect, type Client, type ConnectOptions } from '#lib/rpc/client.ts';
-import {
-  startIdentityMesh,
-  startServiceProcess,
-  type IdentityMesh,
-  type ServiceProcess,
-} from '../support/account-auth.ts';
+import { startIdentityMesh, type IdentityMesh } from '../support/account-auth.ts';
+import { startServiceProcess, type ServiceProcess } from '../support/service-process.ts';
 import { natsMissing, startNats, type NatsServer } from '../support/nats.ts';
 
 const invalid = { reason: ErrorReason.CREDENTIALS_INVALID };

@@ -2,7 +2,7 @@ import { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_s
 import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { operatorScopes, servicePrincipal, type Principal, type Scope } from '#lib/auth/principal.ts';
 import { connect, type Client } from '#lib/rpc/client.ts';
-import { startServiceProcess, type ServiceProcess } from './account-auth.ts';
+import { startServiceProcess, type ServiceProcess } from './service-process.ts';
 import { startControl, type TestControl } from './local-telegram-control.ts';
 import { startTestTelegram, type TestTelegram } from './local-telegram.ts';
 import { startPoolMesh, type PoolMesh } from './session-pool.ts';

@@ -9,7 +9,7 @@ import { systemClock } from '#lib/lifecycle/clock.ts';
 import { connect, type Client } from '#lib/rpc/client.ts';
 import { renderMaterial } from '#lib/telegram/material/detect.ts';
 import type { Account } from '../../services/local-telegram/world/state.ts';
-import { startServiceProcess, type ServiceProcess } from './account-auth.ts';
+import { startServiceProcess, type ServiceProcess } from './service-process.ts';
 import { startControl, type TestControl } from './local-telegram-control.ts';
 import { startTestTelegram, type TestTelegram } from './local-telegram.ts';
 import { startPoolMesh, type PoolMesh } from './session-pool.ts';

@@ -6,12 +6,11 @@ import { connect } from '#lib/rpc/client.ts';
 import { runCli, startCli, type CliProcess } from '../../../tests/support/cli.ts';
 import {
   startPoolMesh,
-  startPoolProcess,
   telethonString,
   type PoolClient,
   type PoolMesh,
-  type PoolProcess,
 } from '../../../tests/support/session-pool.ts';
+import { startServiceProcess, type ServiceProcess } from '../../../tests/support/service-process.ts';
 
 let mesh: PoolMesh;
 let lasting: string;
@@ -48,13 +47,13 @@ async function heldLease(name: string): Promise<Lease | undefined> {
 }
 
 /** A replica of the test's own, on the port of one that was before. */
-async function replica(port = '0'): Promise<PoolProcess> {
-  const started = await startPoolProcess({ ...mesh.environment, GRPC_PORT: port });
+async function replica(port = '0'): Promise<ServiceProcess> {
+  const started = await startServiceProcess('session-pool', { ...mesh.environment, GRPC_PORT: port });
   onTestFinished(async () => void (await started.stop('SIGKILL')));
   return started;
 }
 
-const portOf = ({ address }: PoolProcess) => address.split(':')[1]!;
+const portOf = ({ address }: ServiceProcess) => address.split(':')[1]!;
 const tokenIn = (line: string) => /token (\d+)/.exec(line)![1];
 
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s releases and waits for it', async (signal) => {

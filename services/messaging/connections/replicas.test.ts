@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { ConnectionState } from '#gen/telegate/messaging/v1/messaging_pb.ts';
-import type { ServiceProcess } from '../../../tests/support/account-auth.ts';
+import type { ServiceProcess } from '../../../tests/support/service-process.ts';
 import { startMessagingMesh, type MessagingMesh } from '../../../tests/support/messaging.ts';
 
 let mesh: MessagingMesh;

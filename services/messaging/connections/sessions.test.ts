@@ -10,7 +10,7 @@ import { servicePrincipal } from '#lib/auth/principal.ts';
 import { connect } from '#lib/rpc/client.ts';
 import { Api } from '#lib/telegram/client.ts';
 import type { Notice } from '#lib/telegram/updates/notice.ts';
-import { startServiceProcess } from '../../../tests/support/account-auth.ts';
+import { startServiceProcess } from '../../../tests/support/service-process.ts';
 import { startSocks5 } from '../../../tests/support/socks5.ts';
 import { startMessagingMesh, type MessagingMesh } from '../../../tests/support/messaging.ts';
 import { withoutRegistry } from './egress.ts';

@@ -6,7 +6,7 @@ import { SessionState } from '#gen/telegate/session_pool/v1/session_pb.ts';
 import type { WatchMessagesResponse } from '#gen/telegate/messaging/v1/messaging_service_pb.ts';
 import { openDatabase } from '#lib/postgres/database.ts';
 import { testServerUrl } from '../../../tests/support/postgres.ts';
-import type { ServiceProcess } from '../../../tests/support/account-auth.ts';
+import type { ServiceProcess } from '../../../tests/support/service-process.ts';
 import { quiet } from '../../../tests/support/driver.ts';
 import { startMessagingMesh, type MessagingMesh } from '../../../tests/support/messaging.ts';
 import { natsMissing, startNats, type NatsServer } from '../../../tests/support/nats.ts';

@@ -12,11 +12,11 @@ import { connect } from '#lib/rpc/client.ts';
 import { silent } from '../../../../tests/support/pool.ts';
 import {
   startPoolMesh,
-  startPoolProcess,
   telethonString,
   tenantWithSessions,
   type PoolMesh,
 } from '../../../../tests/support/session-pool.ts';
+import { startServiceProcess } from '../../../../tests/support/service-process.ts';
 import type { HoldEnd, SessionOwner } from './entry.ts';
 import { HeldSessions } from './held-sessions.ts';
 
@@ -247,7 +247,7 @@ describe('under leases of its own', () => {
   });
 
   test('a replica that stops is left for another; what happens there is heard', async () => {
-    const stopping = await startPoolProcess(mesh.environment);
+    const stopping = await startServiceProcess('session-pool', mesh.environment);
     cleanups.push(async () => void (await stopping.stop('SIGKILL')));
     const held = holding({ addresses: [stopping.address, mesh.replicas[1]!.address] });
     const { tenantId, client, sessionIds } = await tenantWithSessions(mesh, 1);
@@ -439,7 +439,7 @@ describe('reports', () => {
   );
 
   test('what the pool did not hear is told again when it is back', async () => {
-    const away = await startPoolProcess(mesh.environment);
+    const away = await startServiceProcess('session-pool', mesh.environment);
     cleanups.push(async () => void (await away.stop('SIGKILL')));
     const held = holding({ addresses: [away.address] });
     const { tenantId, client, sessionIds } = await tenantWithSessions(mesh, 1);
@@ -447,7 +447,7 @@ describe('reports', () => {
     await away.stop('SIGKILL');
     session.reports.condition('needs_login', 'SESSION_REVOKED');
     const port = away.address.split(':')[1]!;
-    const back = await startPoolProcess({ ...mesh.environment, GRPC_PORT: port });
+    const back = await startServiceProcess('session-pool', { ...mesh.environment, GRPC_PORT: port });
     cleanups.push(async () => void (await back.stop('SIGKILL')));
     await vi.waitFor(
       async () =>
