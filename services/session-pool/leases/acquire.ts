@@ -7,7 +7,9 @@ import { findAnswers, withReplayRetry, type ReplayKey } from '#lib/requests/repl
 import type { Pool } from '../pool.ts';
 import { lockQueue, serveTenant, tenantsThatWait } from '../queue/store.ts';
 import type { PoolTransaction } from '../slots.ts';
-import { grantLeases, lockFree, type Grant } from './grant.ts';
+import type { Candidates } from './candidates.ts';
+import { lockFree } from './free.ts';
+import { grantLeases, type Grant } from './grant.ts';
 import { selectorKey, type GrantedLease, type LeaseRequest } from './model.ts';
 
 export type AcquireOutcome =
@@ -26,18 +28,25 @@ export type AcquireOutcome =
 export async function acquireLeases(
   pool: Pool,
   requests: readonly LeaseRequest[],
+  known?: Candidates,
 ): Promise<readonly AcquireOutcome[]> {
-  const outcomes = await withReplayRetry(() => transaction(pool.database, (trx) => acquireIn(trx, requests)));
+  const outcomes = await withReplayRetry(() =>
+    transaction(pool.database, (trx) => acquireIn(trx, requests, known)),
+  );
   if (outcomes.some(({ kind }) => kind === 'granted')) pool.wakeRelay();
   return outcomes;
 }
 
-async function acquireIn(trx: PoolTransaction, requests: readonly LeaseRequest[]): Promise<AcquireOutcome[]> {
+async function acquireIn(
+  trx: PoolTransaction,
+  requests: readonly LeaseRequest[],
+  known: Candidates | undefined,
+): Promise<AcquireOutcome[]> {
   const outcomes = new Map<LeaseRequest, AcquireOutcome>();
   const { fresh, repeats } = await answerRepeats(trx, requests, outcomes);
 
   const busy = new Set<LeaseRequest>();
-  let chosen = await chooseAll(trx, fresh, busy, false);
+  let chosen = await chooseAll(trx, fresh, busy, { behindQueue: false, ...(known ? { known } : {}) });
   const missed = fresh.filter((request) => !chosen.has(request));
   const behind = await tenantsThatWait(
     trx,
@@ -51,7 +60,7 @@ async function acquireIn(trx: PoolTransaction, requests: readonly LeaseRequest[]
     // A waiter that was just served may have had the request_id of one of these.
     const late = missed.filter(({ tenantId }) => behind.includes(tenantId));
     const { fresh: unanswered } = await answerRepeats(trx, late, outcomes);
-    const lateChoice = await chooseAll(trx, unanswered, busy, true);
+    const lateChoice = await chooseAll(trx, unanswered, busy, { behindQueue: true });
     chosen = new Map([...chosen, ...lateChoice]);
   }
 
@@ -115,7 +124,7 @@ async function chooseAll(
   trx: PoolTransaction,
   requests: readonly LeaseRequest[],
   busy: Set<LeaseRequest>,
-  behindQueue: boolean,
+  options: { behindQueue: boolean; known?: Candidates },
 ): Promise<Map<LeaseRequest, Grant>> {
   const chosen = new Map<LeaseRequest, Grant>();
   const groups = Map.groupBy(requests, ({ tenantId, selector }) => `${tenantId} ${selectorKey(selector)}`);
@@ -123,7 +132,7 @@ async function chooseAll(
   for (const group of groups.values()) {
     const { tenantId, selector } = group[0]!;
     // Sessions that an earlier group of this batch took are locked by this very transaction: ask for more.
-    const free = await lockFree(trx, tenantId, selector, group.length + taken.size, { behindQueue });
+    const free = await lockFree(trx, tenantId, selector, group.length + taken.size, options);
     const usable = free.sessions.filter((sessionId) => !taken.has(sessionId));
     for (const request of group) {
       const sessionId = usable.shift();

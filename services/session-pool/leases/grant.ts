@@ -1,98 +1,13 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import { sql } from 'kysely';
 import { AcquireLeaseResponseSchema } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { appendEvents } from '#lib/events/outbox.ts';
 import { sessionEvent } from '../events.ts';
 import { saveAnswers } from '#lib/requests/replay.ts';
 import type { PoolTransaction } from '../slots.ts';
-import { leaseMessage, type GrantedLease, type LeaseRequest, type Selector } from './model.ts';
-
-/** Nothing stands in the way of a grant but a wait for a single method. */
-const grantable = (evenPaused: RawBuilder<boolean>): RawBuilder<SqlBool> => sql<SqlBool>`(
-  slots.lease_id is null
-  and slots.condition = 0
-  and (not slots.paused or ${evenPaused})
-  and (slots.claim_expire_time is null or slots.claim_expire_time <= clock_timestamp())
-  and (slots.quarantine_end_time is null or slots.quarantine_end_time <= clock_timestamp())
-  and (slots.wait_end_time is null or slots.wait_end_time <= clock_timestamp())
-)`;
-
-/** The sessions of a tenant that fit a selector, whatever they are doing. */
-export function fits(tenantId: string, selector: Selector): RawBuilder<SqlBool> {
-  const { sessionId, name, labels, hasFile = false, accountId } = selector;
-  const conditions = [sql<SqlBool>`slots.tenant_id = ${tenantId}::uuid`];
-  if (sessionId !== null) conditions.push(sql`slots.session_id = ${sessionId}`);
-  if (name !== null || hasFile || Object.keys(labels).length > 0)
-    conditions.push(sql`exists (
-      select from sessions
-      where sessions.session_id = slots.session_id
-        and (${name}::text is null or sessions.name = ${name})
-        and (sessions.has_file or not ${hasFile}::boolean)
-        and sessions.labels @> ${JSON.stringify(labels)}::jsonb)`);
-  // By the account's index, not by a look at each of the tenant's sessions.
-  if (accountId !== undefined)
-    conditions.push(sql`slots.session_id in (
-      select session_id from sessions
-      where sessions.tenant_id = ${tenantId}::uuid and sessions.account_id = ${accountId}
-        and sessions.account_id <> '')`);
-  return sql`(${sql.join(conditions, sql` and `)})`;
-}
-
-function methodIsFree(method: string): RawBuilder<SqlBool> {
-  if (method === '') return sql`true`;
-  return sql`not exists (
-    select from flood_waits
-    where flood_waits.session_id = slots.session_id
-      and flood_waits.method in ('', ${method}) and flood_waits.peer = ''
-      and flood_waits.end_time > clock_timestamp())`;
-}
-
-/**
- * Locks up to `count` grantable sessions, the least recently used first. Passes over those that another
- * transaction is busy with, so it never waits; `busy` when there were such and too few others.
- *
- * A scan of the tenant's slots: an index that was kept in the order of use would cost every grant and release
- * more than that. The candidates are found first, because PostgreSQL sorts the whole table when it locks and
- * limits in one go: of 5,000 slots, 7 ms became 2.
- */
-export async function lockFree(
-  trx: PoolTransaction,
-  tenantId: string,
-  selector: Selector,
-  count: number,
-  options: { behindQueue: boolean },
-): Promise<{ sessions: bigint[]; busy: boolean }> {
-  const nobodyWaits = options.behindQueue
-    ? sql`true`
-    : sql`not exists (select from waiters where waiters.tenant_id = ${tenantId}::uuid and waiters.granted is null)`;
-  const isFree = sql`${fits(tenantId, selector)} and ${grantable(sql`${selector.evenPaused ?? false}::boolean`)} and ${methodIsFree(selector.forMethod)}`;
-  const lockFirst = async (candidates: number | null): Promise<{ seen: number; sessions: bigint[] }> => {
-    const { rows } = await sql<{ seen: number; sessions: bigint[] }>`
-      with candidates as materialized (
-        select slots.session_id from slots
-        where ${isFree} and ${nobodyWaits}
-        order by slots.last_used_time nulls first, slots.session_id
-        limit ${candidates}::integer
-      ),
-      locked as materialized (
-        select slots.session_id from slots join candidates using (session_id)
-        where ${isFree}
-        order by slots.last_used_time nulls first, slots.session_id
-        limit ${count}
-        for update of slots skip locked
-      )
-      select array(select session_id from locked) as sessions,
-        (select count(*) from candidates)::integer as seen`.execute(trx);
-    return rows[0]!;
-  };
-  // As many again, for those that others are busy with.
-  const candidates = 2 * count;
-  const { seen, sessions } = await lockFirst(candidates);
-  if (sessions.length === count || seen < candidates) return { sessions, busy: sessions.length < seen };
-  const all = await lockFirst(null);
-  return { sessions: all.sessions, busy: all.sessions.length < Math.min(count, all.seen) };
-}
+import { grantable } from './free.ts';
+import { leaseMessage, type GrantedLease, type LeaseRequest } from './model.ts';
 
 /** One session that the transaction has locked, and who gets it. */
 export interface Grant {

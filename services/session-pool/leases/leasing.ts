@@ -8,6 +8,7 @@ import type { NoticeHub } from '../notices/hub.ts';
 import type { Pool } from '../pool.ts';
 import type { Queue } from '../queue/queue.ts';
 import { acquireLeases, type AcquireOutcome } from './acquire.ts';
+import { createCandidates } from './candidates.ts';
 import { giveCredentials, giveCredentialsAgain } from './credentials.ts';
 import { leaseMessage, type GrantedLease, type LeaseRequest } from './model.ts';
 import { createRefusals } from './refusal.ts';
@@ -50,9 +51,10 @@ export interface Leasing {
 
 export function createLeasing(pool: Pool, queue: Queue, hub: NoticeHub): Leasing {
   const { clock } = pool;
+  const known = createCandidates(clock);
   const acquires = createBatcher({
     name: 'pool.acquire',
-    run: (requests: readonly LeaseRequest[]) => acquireLeases(pool, requests),
+    run: (requests: readonly LeaseRequest[]) => acquireLeases(pool, requests, known),
     maxItems: REQUESTS_A_BATCH,
     gatherMs: 0,
     clock,

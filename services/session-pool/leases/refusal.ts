@@ -5,7 +5,7 @@ import { NoFreeSession, SessionUnusable, type Obstacle } from '../errors.ts';
 import type { Pool } from '../pool.ts';
 import { CONDITION } from '../sessions/model.ts';
 import { countSessions } from '../status/store.ts';
-import { fits } from './grant.ts';
+import { fits } from './free.ts';
 import { selectorKey, type LeaseRequest } from './model.ts';
 
 interface Named {

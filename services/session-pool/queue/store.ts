@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import { RequestIdReused } from '#lib/rpc/errors.ts';
 import { QueueFull } from '../errors.ts';
-import { grantLeases, lockFree, fits, type Grant } from '../leases/grant.ts';
+import { fits, lockFree } from '../leases/free.ts';
+import { grantLeases, type Grant } from '../leases/grant.ts';
 import { selectorFromKey, selectorKey, type LeaseRequest } from '../leases/model.ts';
 import { sendNotices } from '../notices/notice.ts';
 import type { Pool } from '../pool.ts';

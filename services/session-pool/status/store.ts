@@ -1,7 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import { SessionState } from '#gen/telegate/session_pool/v1/session_pb.ts';
 import type { SessionCounts } from '../errors.ts';
-import { fits } from '../leases/grant.ts';
+import { fits } from '../leases/free.ts';
 import type { Selector } from '../leases/model.ts';
 import type { PoolTransaction } from '../slots.ts';
 import type { PoolTables } from '../tables.ts';
