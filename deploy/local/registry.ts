@@ -14,6 +14,7 @@ export const services: readonly ServiceEntry[] = [
   { name: 'account-auth', grpcPort: 50_052, adminPort: 9_052, main: 'services/account-auth/main.ts' },
   { name: 'messaging', grpcPort: 50_053, adminPort: 9_053, main: 'services/messaging/main.ts' },
   { name: 'proxy-registry', grpcPort: 50_054, adminPort: 9_054, main: 'services/proxy-registry/main.ts' },
+  { name: 'engagement', grpcPort: 50_055, adminPort: 9_055, main: 'services/engagement/main.ts' },
   { name: 'gateway', grpcPort: 8_080, adminPort: 9_080, main: 'services/gateway/main.ts' },
 ];
 

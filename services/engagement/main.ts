@@ -1,0 +1,120 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
+import { MessagingService } from '#gen/telegate/messaging/v1/messaging_service_pb.ts';
+import { createMeshTokenSource, meshKeys } from '#lib/auth/mesh-token.ts';
+import { servicePrincipal } from '#lib/auth/principal.ts';
+import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
+import { connect } from '#lib/rpc/client.ts';
+import { readMeshTls } from '#lib/rpc/tls.ts';
+import { openService, serveService } from '#lib/service/service.ts';
+import { REAL_TELEGRAM } from '#lib/telegram/environment.ts';
+import { findTelegram } from '#lib/telegram/find-environment.ts';
+import { fields } from './config.ts';
+import type { Engagement, EngagementSettings } from './engagement.ts';
+import { keepHouse } from './housekeeping.ts';
+import { limitsOn, recordRaised } from './limits.ts';
+import { engagementRoutes } from './routes.ts';
+import type { EngagementTables } from './tables.ts';
+import { openTexts, type TextSettings } from './texts/texts.ts';
+
+const MIGRATIONS = new URL('./migrations', import.meta.url);
+
+type Config = Scope<typeof fields>['config'];
+
+await runProcess({
+  name: 'engagement',
+  purpose: 'Runs paced, disclosed campaigns in channels that their tenant administers.',
+  fields,
+  env: process.env,
+  argv: process.argv.slice(2),
+  main,
+});
+
+/** Opened in this order, closed in the reverse. */
+async function main(scope: Scope<typeof fields>): Promise<void> {
+  const { config, clock, log, onStop } = scope;
+  const service = await openService<EngagementTables>(scope, {
+    schema: 'engagement',
+    migrations: MIGRATIONS,
+  });
+  const { database, wakeRelay } = service;
+  const telegram = await findTelegram(config, {
+    apiKey: config.operatorKey,
+    clock,
+    log,
+    timeoutMs: config.startTimeout,
+    signal: scope.stopping,
+  });
+  const settings = settingsOf(config, telegram?.id ?? REAL_TELEGRAM);
+  const processId = `engagement:${randomUUIDv7()}`;
+  const { environment, limits } = settings;
+  await recordRaised(database.kysely, { processId, environment, limits }, log);
+
+  const tls = await readMeshTls(config);
+  const tokenFor = createMeshTokenSource(meshKeys(config.meshKey), scope.name, clock);
+  const toMesh = {
+    balancing: 'round_robin',
+    token: (caller: Parameters<typeof tokenFor>[0] | undefined) =>
+      tokenFor(caller ?? servicePrincipal(scope.name, '')),
+    clock,
+    ...(tls === undefined ? {} : { tls }),
+  } as const;
+  const messaging = connect(MessagingService, { ...toMesh, address: config.messagingAddress });
+  const accounts = connect(AccountAuthService, { ...toMesh, address: config.accountAuthAddress });
+  onStop('clients of the mesh', () => {
+    messaging.close();
+    accounts.close();
+  });
+  const engagement: Engagement = {
+    database,
+    messaging,
+    accounts,
+    texts: openTexts(textSettings(config), { database: database as never, clock, random: Math.random }),
+    clock,
+    random: Math.random,
+    log,
+    settings,
+    wakeRelay,
+  };
+  onStop('housekeeping', keepHouse(engagement));
+
+  await serveService(scope, service, {
+    what: 'campaigns',
+    implementations: [engagementRoutes({})],
+    source: { address: config.accountAuthAddress, tls },
+  });
+}
+
+function settingsOf(config: Config, environment: string): EngagementSettings {
+  const { accountDaily, accountGap: accountGapMs, targetHourly, postCeiling } = config;
+  return {
+    environment,
+    limits: limitsOn(environment, { accountDaily, accountGapMs, targetHourly, postCeiling }),
+    verifyEveryMs: config.verifyEvery,
+    verifyWhileRunningMs: config.verifyWhileRunning,
+    newPostsEveryMs: config.newPostsEvery,
+  };
+}
+
+/** Without an address there is no model, and comments come from templates. */
+function textSettings(config: Config): TextSettings {
+  const { disclosureLine, modelBaseUrl: baseUrl, modelName } = config;
+  if (baseUrl !== undefined && modelName === undefined)
+    throw new Error('MODEL_BASE_URL is set and MODEL_NAME is not: name the model to ask there');
+  return {
+    disclosureLine,
+    model:
+      baseUrl === undefined
+        ? undefined
+        : {
+            baseUrl,
+            name: modelName!,
+            apiKey: config.modelApiKey,
+            timeoutMs: config.modelTimeout,
+            retries: config.modelRetries,
+            concurrency: config.modelConcurrency,
+            answerTokens: config.modelAnswerTokens,
+          },
+    budgets: { deployment: config.modelDailyTokens, campaign: config.modelCampaignDailyTokens },
+  };
+}
