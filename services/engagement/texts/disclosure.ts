@@ -30,7 +30,7 @@ function lineFault(line: string): string | undefined {
   if (/\p{Cc}|\p{Zl}|\p{Zp}/u.test(line))
     return 'has a line break or another control character; send one line';
   // Persian and Indic words are joined and parted by two of them.
-  if (/(?![\u200c\u200d])\p{Cf}/u.test(line))
+  if (/(?!\u200c|\u200d)\p{Cf}/u.test(line))
     return 'has an invisible character; write it out of characters that are seen';
   if (line.length > LONGEST_LINE)
     return `is ${line.length} characters long; at most ${LONGEST_LINE} are allowed`;
