@@ -33,6 +33,8 @@ export interface Bridge {
   readonly service: DescService;
   /** Those of them that need no credentials. */
   readonly openMethods: readonly DescMethod[];
+  /** Carries a single call on. */
+  forwardUnary(method: DescMethod): UnaryCall;
   register(router: ConnectRouter): void;
 }
 
@@ -61,6 +63,7 @@ export function bridge<S extends DescService>(
     service,
     methods,
     openMethods: methods.filter(({ localName }) => isOpen.has(localName)),
+    forwardUnary: (method) => (client as AnyClient)[method.localName] as UnaryCall,
     register(router) {
       for (const method of methods) {
         const call = (client as AnyClient)[method.localName];
@@ -94,11 +97,9 @@ export function createGate(
   return async (context) => {
     const call = callOf(context);
     const { method } = context;
+    const kind: CallKind = method.methodKind === 'unary' ? 'unary' : 'stream';
     try {
-      const headers = { get: (name: string) => context.requestHeader.get(name) ?? undefined };
-      const authenticated = openMethods.has(method) ? publicAccess : await edge.authenticate(headers);
-      const kind: CallKind = method.methodKind === 'unary' ? 'unary' : 'stream';
-      call.admit(kind, authenticated, context.timeoutMs());
+      await enter(edge, call, kind, openMethods.has(method), context.timeoutMs());
       context.signal.addEventListener('abort', () => call.end(reasonOf(context.signal)), { once: true });
     } catch (error) {
       throw toConnectError(call.failed(error));
@@ -106,7 +107,21 @@ export function createGate(
   };
 }
 
-type UnaryCall = (request: Message, options: CallOptions) => Promise<Message>;
+/** Without a promise where the caller is known already. */
+export function enter(
+  edge: Edge,
+  call: EdgeCall,
+  kind: CallKind,
+  isOpen: boolean,
+  timeoutMs: number | undefined,
+): void | Promise<void> {
+  call.countAddress();
+  const known = isOpen ? publicAccess : edge.authenticate(call);
+  if (!(known instanceof Promise)) return call.admit(kind, known, timeoutMs);
+  return known.then((authenticated) => call.admit(kind, authenticated, timeoutMs));
+}
+
+export type UnaryCall = (request: Message, options: CallOptions) => Promise<Message>;
 type StreamCall = (request: Message, options: CallOptions) => ResponseStream<DescMessage>;
 type BidiCall = (options: CallOptions) => BidiStream<DescMessage, DescMessage>;
 
@@ -114,7 +129,7 @@ function unary(method: DescMethod, forward: UnaryCall) {
   return async (request: Message, context: HandlerContext): Promise<Message> => {
     const call = callOf(context);
     try {
-      return await forward(request, { ...passedOn(call, context), deadlineMs: call.remainingMs() });
+      return await forward(request, { ...passedOn(call), deadlineMs: call.remainingMs() });
     } catch (error) {
       throw failure(call, error, method);
     }
@@ -125,7 +140,7 @@ function serverStream(method: DescMethod, forward: StreamCall, isLongLived: bool
   return async function* (request: Message, context: HandlerContext): AsyncGenerator<Message> {
     const call = callOf(context);
     try {
-      const stream = forward(request, { ...passedOn(call, context), isLongLived });
+      const stream = forward(request, { ...passedOn(call), isLongLived });
       sayWhenOpen(stream.opened, call, context, isLongLived);
       yield* stream;
     } catch (error) {
@@ -143,7 +158,7 @@ function bidi(method: DescMethod, forward: BidiCall, isLongLived: boolean) {
     let requestFault: ConnectError | undefined;
     let stream: BidiStream<DescMessage, DescMessage> | undefined;
     try {
-      stream = forward({ ...passedOn(call, context), isLongLived });
+      stream = forward({ ...passedOn(call), isLongLived });
       sayWhenOpen(stream.opened, call, context, isLongLived);
       void passRequests(requests, stream, (fault) => {
         requestFault ??= fault;
@@ -192,17 +207,14 @@ function sayWhenOpen(
   );
 }
 
-function passedOn(call: EdgeCall, context: HandlerContext): CallOptions {
-  const tenant = context.requestHeader.get('x-tenant-id');
+export function passedOn(call: EdgeCall): CallOptions {
+  const metadata: Record<string, string> = {};
+  const tenant = call.get('x-tenant-id');
+  if (tenant !== undefined) metadata['x-tenant-id'] = tenant;
   const address = call.request.socket.remoteAddress;
-  return {
-    parent: call,
-    metadata: {
-      ...(tenant === null ? {} : { 'x-tenant-id': tenant }),
-      // Who guesses passwords is told apart by it.
-      ...(address === undefined ? {} : { 'x-client-address': address }),
-    },
-  };
+  // Who guesses passwords is told apart by it.
+  if (address !== undefined) metadata['x-client-address'] = address;
+  return { parent: call, metadata };
 }
 
 function failure(call: EdgeCall, error: unknown, method: DescMethod): ConnectError {

@@ -1,5 +1,6 @@
 import { duration, integer, list, text, type Field } from '#lib/config/config.ts';
 import * as shared from '#lib/config/shared.ts';
+import { edgeLimits } from './limits.ts';
 
 /** The gateway has no data: this is for deployments whose events travel through PostgreSQL. */
 const eventsDatabaseUrl: Field<string | undefined> = {
@@ -48,6 +49,30 @@ export const fields = {
     doc: "The web pages that may call from a browser, as https://app.example.org, with commas between; * is every page. None: only the gateway's own.",
     default: [],
     maxItems: 100,
+  }),
+  callsPerSecond: integer('GATEWAY_CALLS_PER_SECOND', {
+    doc: 'How many calls one API key or user may make a second through this process, twice that at once; more are answered 429. 0: no limit.',
+    default: edgeLimits.callsPerSecond,
+    min: 0,
+    max: 1_000_000,
+  }),
+  callsPerSecondOfAddress: integer('GATEWAY_ADDRESS_CALLS_PER_SECOND', {
+    doc: 'The same for one network address, whoever calls from it; raise it, or set it to 0, where callers come through a proxy and have one address. 0: no limit.',
+    default: edgeLimits.callsPerSecondOfAddress,
+    min: 0,
+    max: 1_000_000,
+  }),
+  maxUnaryPerCaller: integer('GATEWAY_CALLS_AT_ONCE', {
+    doc: 'How many calls of one API key or user may run at once in this process, streams not counted.',
+    default: edgeLimits.maxUnaryPerCaller,
+    min: 1,
+    max: 100_000,
+  }),
+  maxConnections: integer('GATEWAY_CONNECTIONS', {
+    doc: 'How many connections this process takes; more are closed at once.',
+    default: edgeLimits.maxConnections,
+    min: 1,
+    max: 1_000_000,
   }),
   httpLeaseTtl: duration('GATEWAY_HTTP_LEASE_TTL', {
     doc: 'How long a session taken by GET /session stays taken when it is not released.',

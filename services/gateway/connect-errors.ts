@@ -4,13 +4,17 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import { file_google_rpc_error_details } from '#gen/google/rpc/error_details_pb.ts';
 import { DeadlineExceeded, MalformedMessage, type DomainError } from '#lib/rpc/errors.ts';
 import { toStatusMessage } from '#lib/rpc/status.ts';
+import { retryAfterSeconds } from './http/answer.ts';
 
 const detailTypes = createRegistry(file_google_rpc_error_details);
 
 /** With the details that it has in the mesh; in JSON they are readable too, as `debug`. */
 export function toConnectError(error: DomainError): ConnectError {
   const { code, message, details } = toStatusMessage(error);
-  const connectError = new ConnectError(message, code, undefined, undefined, error);
+  const { retryAfterMs } = error;
+  const headers =
+    retryAfterMs === undefined ? undefined : { 'retry-after': String(retryAfterSeconds(retryAfterMs)) };
+  const connectError = new ConnectError(message, code, headers, undefined, error);
   connectError.details = details.map((detail) => ({
     type: detail.typeUrl.slice(detail.typeUrl.lastIndexOf('/') + 1),
     value: detail.value,

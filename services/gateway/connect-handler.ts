@@ -8,6 +8,7 @@ import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/conn
 import { methodPath } from '#lib/rpc/definition.ts';
 import { methodTelemetry, type MethodTelemetry } from '#lib/rpc/tracing.ts';
 import { createGate, edgeCallKey, type Bridge } from './bridge.ts';
+import { isPlainUnary, serveUnary } from './connect-unary.ts';
 import type { EdgeCall } from './edge-call.ts';
 import type { Edge } from './edge.ts';
 import { detail, Refusal } from './http/answer.ts';
@@ -29,15 +30,24 @@ export function rpcRoutes(edge: Edge, bridges: readonly Bridge[]): ReadonlyMap<s
   };
   const router = createConnectRouter(options);
   for (const bridge of bridges) bridge.register(router);
+  const byService = new Map(bridges.map((bridge) => [bridge.service.typeName, bridge]));
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
       {
         telemetry: methodTelemetry('server', methodPath(handler.method)),
-        serve: (call) => serveRpc(handler, call),
+        serve: serveMethod(edge, handler, byService.get(handler.service.typeName)!),
       },
     ]),
   );
+}
+
+function serveMethod(edge: Edge, handler: UniversalHandler, bridge: Bridge): RpcRoute['serve'] {
+  const { method } = handler;
+  if (method.methodKind !== 'unary') return (call) => serveRpc(handler, call);
+  const options = { forward: bridge.forwardUnary(method), isOpen: bridge.openMethods.includes(method) };
+  return (call) =>
+    isPlainUnary(call.request) ? serveUnary(edge, call, method, options) : serveRpc(handler, call);
 }
 
 async function serveRpc(handler: UniversalHandler, call: EdgeCall): Promise<void> {

@@ -28,9 +28,13 @@ const OVERDUE_MS = 5_000;
 /** How long an HTTP/2 stream whose answer is complete waits for the caller to end its side. */
 const HALF_OPEN_MS = 1_000;
 
+const LEFT = new Cancelled();
+
 /** One request from its headers to the close of its answer. It is the parent of the calls made for it. */
 export class EdgeCall {
   principal: Principal = anonymous;
+  /** Told once when the call is ended from this side. */
+  onEnd: ((reason: DomainError) => void) | undefined;
   readonly request: EdgeRequest;
   readonly response: EdgeResponse;
   readonly trace: RequestTrace;
@@ -81,23 +85,42 @@ export class EdgeCall {
     return this.#admitted === 'stream';
   }
 
+  /** A header of the request. */
+  get(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
   remainingMs(): number {
     return Math.max(0, this.#deadline - this.#edge.clock.now());
   }
 
   /** Lets a known caller in, or throws what it is refused for. `timeoutMs` is what the caller itself allows. */
   admit(kind: CallKind, authenticated: Authenticated, timeoutMs = Infinity): void {
-    const { clock, limits, admission, draining } = this.#edge;
+    const { clock, limits, admission, callers, draining } = this.#edge;
+    const { principal, revoked } = authenticated;
     if (draining) throw new GoingAway();
-    admission.admit(kind, authenticated.principal);
+    callers.countCall(principal);
+    if (kind === 'unary') callers.begin(principal);
+    try {
+      admission.admit(kind, principal);
+    } catch (error) {
+      if (kind === 'unary') callers.end(principal);
+      throw error;
+    }
     this.#admitted = kind;
-    this.principal = authenticated.principal;
+    this.principal = principal;
     const now = clock.now();
     this.#deadline = effectiveDeadline(kind, now + timeoutMs, now, limits).at;
     this.#overdue.cancel();
     if (this.#deadline !== Infinity) this.#startOverdueTimer();
-    if (kind === 'stream' && authenticated.revoked) this.#watchRevocation(authenticated.revoked);
+    if (kind === 'stream' && revoked) this.#watchRevocation(revoked);
     if (this.#isClosed) this.#release();
+  }
+
+  /** Refuses a request of an address that sends too many. */
+  countAddress(): void {
+    this.#edge.callers.countAddress(this.request.socket.remoteAddress ?? 'unknown');
   }
 
   /** A stream that stays open for hours: its span says how it was opened. */
@@ -122,7 +145,9 @@ export class EdgeCall {
 
   /** Ends the calls made for this one. */
   end(reason: DomainError): void {
-    if (!this.#abort.signal.aborted) this.#abort.abort(reason);
+    if (this.#abort.signal.aborted) return;
+    this.#abort.abort(reason);
+    this.onEnd?.(reason);
   }
 
   /** Notes what the answer says of a failure, and logs it where it is a fault of ours. */
@@ -131,7 +156,7 @@ export class EdgeCall {
     if (known instanceof InternalError) {
       this.#edge.log.error(
         {
-          kind: 'edge_fault',
+          event: 'edge_fault',
           route: nameOf(this.#target),
           trace_id: this.trace.traceId,
           err: error instanceof InternalError && error.cause !== undefined ? error.cause : error,
@@ -168,8 +193,9 @@ export class EdgeCall {
     this.#revoked?.removeEventListener('abort', this.#onRevoked);
     const isAnswered = this.response.writableEnded;
     if (isAnswered) this.#closeHalfOpen();
-    else this.#code = (this.endReason ?? new Cancelled()).code;
-    this.end(new Cancelled());
+    else this.#code = (this.endReason ?? LEFT).code;
+    // A single call that is answered has nothing open any more.
+    if (!isAnswered || this.#target.kind === 'http' || this.isStream) this.end(LEFT);
     this.#endSpan();
     edgeMetrics().active.add(-1);
     this.#release();
@@ -195,7 +221,9 @@ export class EdgeCall {
   }
 
   #release(): void {
-    if (this.#admitted) this.#edge.admission.release(this.#admitted, this.principal);
+    if (!this.#admitted) return;
+    this.#edge.admission.release(this.#admitted, this.principal);
+    if (this.#admitted === 'unary') this.#edge.callers.end(this.principal);
     this.#admitted = undefined;
   }
 

@@ -5,6 +5,7 @@ import type { Clock } from '#lib/lifecycle/clock.ts';
 import type { Admission } from '#lib/rpc/admission.ts';
 import type { CallMetrics } from '#lib/rpc/tracing.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
+import type { CallerLimits } from './caller-limits.ts';
 import type { AllowedOrigins } from './cors.ts';
 import type { EdgeCall } from './edge-call.ts';
 import type { EdgeLimits } from './limits.ts';
@@ -14,6 +15,7 @@ export interface Edge {
   readonly authenticate: Authenticate;
   readonly limits: EdgeLimits;
   readonly admission: Admission;
+  readonly callers: CallerLimits;
   readonly origins: AllowedOrigins;
   readonly clock: Clock;
   readonly log: Logger;

@@ -5,6 +5,12 @@ export interface EdgeLimits extends Limits {
   maxHeaderBytes: number;
   /** Of a form sent to one of the plain HTTP routes. */
   maxFormBytes: number;
+  /** Of one key or user, in this process; twice that at once. 0: no limit. */
+  callsPerSecond: number;
+  /** Of one address, whoever calls from it, refused requests too; twice that at once. 0: no limit. */
+  callsPerSecondOfAddress: number;
+  /** Calls of one key or user that run at once; streams have a limit of their own. */
+  maxUnaryPerCaller: number;
   /** Connections of everybody. */
   maxConnections: number;
   /** A request over HTTP/1.1 must have come whole by then, its headers much sooner. */
@@ -17,6 +23,9 @@ export const edgeLimits: EdgeLimits = {
   maxStreamsPerConnection: 1_000,
   maxHeaderBytes: 16 * 1024,
   maxFormBytes: 64 * 1024,
+  callsPerSecond: 2_000,
+  callsPerSecondOfAddress: 5_000,
+  maxUnaryPerCaller: 1_000,
   maxConnections: 20_000,
   requestTimeoutMs: 60_000,
   headersTimeoutMs: 10_000,

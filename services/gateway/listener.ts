@@ -36,9 +36,16 @@ export function edgeListener(edge: Edge, rpc: ReadonlyMap<string, RpcRoute>, htt
     } else {
       if (edge.draining && request.httpVersionMajor === 1) response.setHeader('connection', 'close');
       void context.with(call.trace.context, () =>
-        serve(edge, call, rpcRoute ?? { serve: serveHttp(edge, match) }),
+        serve(edge, call, rpcRoute ?? { serve: limited(serveHttp(edge, match)) }),
       );
     }
+  };
+}
+
+function limited(serveCall: (call: EdgeCall) => Promise<void>): (call: EdgeCall) => Promise<void> {
+  return async (call) => {
+    call.countAddress();
+    await serveCall(call);
   };
 }
 
@@ -53,7 +60,7 @@ async function serve(
   } catch (error) {
     // What was aborted from outside fails in as many ways as there are places to be at.
     if (call.isClosed || call.endReason) {
-      edge.log.debug({ kind: 'edge_late_failure', err: error }, 'a request failed after it had ended');
+      edge.log.debug({ event: 'edge_late_failure', err: error }, 'a request failed after it had ended');
       response.destroy();
       return;
     }

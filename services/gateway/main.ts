@@ -75,6 +75,12 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
       onStop,
     }),
     corsOrigins: config.corsOrigins,
+    limits: {
+      callsPerSecond: config.callsPerSecond,
+      callsPerSecondOfAddress: config.callsPerSecondOfAddress,
+      maxUnaryPerCaller: config.maxUnaryPerCaller,
+      maxConnections: config.maxConnections,
+    },
     tls: await readTls(config),
     log,
     clock,
@@ -85,7 +91,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     serving = false;
   });
   log.info(
-    { kind: 'serving', grpc_port: gateway.port, admin_port: admin.port },
+    { event: 'serving', grpc_port: gateway.port, admin_port: admin.port },
     `callers are served on ${config.listenHost}:${gateway.port}`,
   );
 }

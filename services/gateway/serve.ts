@@ -6,6 +6,7 @@ import type { ServerTls } from '#lib/rpc/server.ts';
 import { callMetrics } from '#lib/rpc/tracing.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import type { Bridge } from './bridge.ts';
+import { CallerLimits } from './caller-limits.ts';
 import { rpcRoutes } from './connect-handler.ts';
 import type { Edge } from './edge.ts';
 import { httpRoutes, type HttpRoute } from './http/routing.ts';
@@ -48,6 +49,7 @@ export async function serveEdge(options: ServeEdgeOptions): Promise<EdgeServing>
     authenticate: options.authenticate,
     limits,
     admission: new Admission(limits),
+    callers: new CallerLimits(limits, clock),
     origins: new Set(options.corsOrigins),
     clock,
     log,
