@@ -4,6 +4,7 @@ import { runProcess } from '#lib/lifecycle/process.ts';
 import { migrate } from '#lib/postgres/migrate.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import { awaitDatabase } from './await-database.ts';
+import { migrateJobs } from '../services/engagement/actions/job-schema.ts';
 import type { SchemaFolder } from './schemas.ts';
 import { neededSchemas } from './schemas.ts';
 
@@ -22,6 +23,8 @@ export async function migrateAll(
   const outcomes: MigratedSchema[] = [];
   for (const { schema, folder } of schemas) {
     outcomes.push({ schema, ...(await migrate({ url, schema, folder, log })) });
+    // Its actions are jobs of an engine that makes its schema itself.
+    if (schema === 'engagement') await migrateJobs({ url, log });
   }
   return outcomes;
 }
@@ -40,13 +43,13 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
         clock,
         limitMs: config.startTimeout,
         signal: stopping,
-        say: (text) => log.info({ kind: 'waiting' }, text),
+        say: (text) => log.info({ event: 'waiting' }, text),
         remedy: 'Start it, or correct DATABASE_URL. START_TIMEOUT changes how long is waited.',
       });
       const outcomes = await migrateAll(config.databaseUrl, neededSchemas(config), log);
       for (const { schema, applied, version } of outcomes)
         log.info(
-          { kind: 'schema_migrated', schema, applied, version },
+          { event: 'schema_migrated', schema, applied, version },
           `${schema} is at version ${version}${applied.length === 0 ? ' already' : ''}`,
         );
     },

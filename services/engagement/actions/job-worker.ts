@@ -1,0 +1,148 @@
+import { runTaskList, type JobHelpers, type WorkerPool } from 'graphile-worker';
+import type { Pool } from 'pg';
+import { pause, type Clock } from '#lib/lifecycle/clock.ts';
+import type { Database } from '#lib/postgres/database.ts';
+import type { Logger } from '#lib/telemetry/log.ts';
+import { engineLogger } from './job-log.ts';
+import { JOBS_SCHEMA } from './job-version.ts';
+import { ACT } from './jobs.ts';
+import { takeLease, type LeaseSettings, type WorkerLease } from './worker-lease.ts';
+
+/** Under which name a job is worked on, and until when it may be. */
+export interface Shift {
+  readonly workerId: string;
+  /** Aborted when the worker has to let go of what it does. */
+  readonly signal: AbortSignal;
+}
+
+export interface JobWorkerParts {
+  readonly database: Database<unknown>;
+  readonly jobPool: Pool;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface JobWorkerSettings extends LeaseSettings {
+  /** Jobs at once. */
+  readonly concurrency: number;
+  readonly pollMs: number;
+  /** What runs at the stop has so long to end; then it is cut off, and another worker does it. */
+  readonly graceMs: number;
+}
+
+export interface JobWorker {
+  /** Takes no more jobs; resolves when those that run have ended or were given back. */
+  stop(): Promise<void>;
+}
+
+interface Run {
+  readonly pool: WorkerPool;
+  readonly over: Promise<void>;
+}
+
+const AGAIN_MS = 1_000;
+
+/** Works on jobs until it is stopped, under a new lease whenever one was lost. */
+export function startJobWorker(
+  parts: JobWorkerParts,
+  settings: JobWorkerSettings,
+  work: (actionId: string, shift: Shift) => Promise<void>,
+): JobWorker {
+  const { clock, log } = parts;
+  const stopping = new AbortController();
+  let current: Run | undefined;
+
+  const keeping = (async () => {
+    while (!stopping.signal.aborted) {
+      current = begin(parts, settings, work);
+      await current.over;
+      current = undefined;
+      if (stopping.signal.aborted) return;
+      log.warn({ kind: 'job_worker_restarts' }, 'the job worker has ended and begins anew');
+      await pause(clock, AGAIN_MS, stopping.signal);
+    }
+  })();
+
+  return {
+    async stop() {
+      stopping.abort();
+      if (current) endPool(current.pool, log);
+      await keeping;
+    },
+  };
+}
+
+function begin(
+  parts: JobWorkerParts,
+  settings: JobWorkerSettings,
+  work: (actionId: string, shift: Shift) => Promise<void>,
+): Run {
+  const { jobPool, log } = parts;
+  const { concurrency, pollMs, graceMs } = settings;
+  const { promise: leased, resolve: setLease, reject: noLease } = Promise.withResolvers<WorkerLease>();
+  leased.catch(() => undefined);
+  const pool = runTaskList(
+    {
+      schema: JOBS_SCHEMA,
+      concurrency,
+      pollInterval: pollMs,
+      noHandleSignals: true,
+      gracefulShutdownAbortTimeout: graceMs,
+      logger: engineLogger(log),
+      preset: {
+        worker: {
+          // One statement fetches for all, and one ends what ended together.
+          localQueue: { size: concurrency, ttl: settings.leaseMs },
+          completeJobBatchDelay: 2,
+          failJobBatchDelay: 2,
+        },
+      },
+    },
+    {
+      async [ACT](payload: unknown, helpers: JobHelpers) {
+        const lease = await leased;
+        const { actionId } = payload as { actionId: string };
+        const signal = AbortSignal.any([lease.ended, helpers.abortSignal]);
+        await work(actionId, { workerId: pool.id, signal });
+        // Then the job is somebody else's, and not to be ended from here.
+        if (!lease.isHeld()) throw new Error('the lease of this worker has ended');
+      },
+    },
+    jobPool,
+  );
+  takeLease(parts, pool.id, settings).then(setLease, noLease);
+  return { pool, over: untilOver(pool, leased, log) };
+}
+
+async function untilOver(pool: WorkerPool, leased: Promise<WorkerLease>, log: Logger): Promise<void> {
+  const ended = Promise.resolve(pool.promise).catch((error: unknown) => {
+    log.warn({ kind: 'job_worker_failed', err: error }, 'the job worker ended with an error');
+  });
+  let lease: WorkerLease | undefined;
+  try {
+    lease = await leased;
+    lease.ended.addEventListener('abort', () => endPool(pool, log), { once: true });
+    if (lease.ended.aborted) endPool(pool, log);
+  } catch (error) {
+    log.warn({ kind: 'job_worker_failed', err: error }, 'the job worker got no lease');
+    endPool(pool, log);
+  }
+  await ended;
+  await lease?.release().catch((error: unknown) => {
+    // It ends by itself, and others take over.
+    log.warn(
+      { kind: 'worker_lease_not_released', err: error },
+      'the lease of the job worker was not given back',
+    );
+  });
+}
+
+const ending = new WeakSet<WorkerPool>();
+
+function endPool(pool: WorkerPool, log: Logger): void {
+  if (ending.has(pool)) return;
+  ending.add(pool);
+  Promise.resolve(pool.gracefulShutdown('the job worker stops')).catch((error: unknown) => {
+    log.warn({ kind: 'job_worker_failed', err: error }, 'the job worker did not stop cleanly');
+  });
+}
