@@ -1,9 +1,13 @@
 import type { Bridge } from './bridge.ts';
 import { docsRoutes } from './docs/routes.ts';
 import type { HttpRoute } from './http/routing.ts';
-import { meshBridges, type MeshClients } from './mesh.ts';
+import { healthRoutes } from './health/routes.ts';
+import { meshBridges, type Mesh } from './mesh.ts';
+import { messageRoutes } from './messages/routes.ts';
+import { profileRoutes } from './profiles/routes.ts';
 import { publicKeysRoute } from './public-keys.ts';
 import { sessionManagerRoutes } from './sessions/routes.ts';
+import { userRoutes } from './users/routes.ts';
 
 export interface GatewaySettings {
   /** Of leases taken by GET /session. */
@@ -13,9 +17,10 @@ export interface GatewaySettings {
 
 /** What is served to the outside. */
 export function gatewayRoutes(
-  mesh: MeshClients,
+  mesh: Mesh,
   { httpLease, version }: GatewaySettings,
 ): { bridges: Bridge[]; routes: HttpRoute[] } {
+  const described = [userRoutes(mesh), profileRoutes(mesh), messageRoutes(mesh), healthRoutes(mesh.health)];
   return {
     bridges: meshBridges(mesh),
     routes: [
@@ -25,7 +30,8 @@ export function gatewayRoutes(
         quarantineMs: httpLease.quarantineMs,
       }),
       publicKeysRoute(mesh.identity),
-      ...docsRoutes(version),
+      ...described.flatMap(({ routes }) => routes),
+      ...docsRoutes(version, described),
     ],
   };
 }

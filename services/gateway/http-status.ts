@@ -1,4 +1,6 @@
 import { status } from '@grpc/grpc-js';
+import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
+import type { DomainError } from '#lib/rpc/errors.ts';
 
 /** The one translation from the mesh's codes to HTTP's, for every route that is not Connect or gRPC. */
 const HTTP_STATUS: Readonly<Record<status, number>> = {
@@ -21,6 +23,15 @@ const HTTP_STATUS: Readonly<Record<status, number>> = {
   [status.UNAUTHENTICATED]: 401,
 };
 
-export function httpStatus(code: status): number {
-  return HTTP_STATUS[code] ?? 500;
+/** Where a reason says more than the code it travels with. */
+const BY_REASON: Readonly<Partial<Record<ErrorReason, number>>> = {
+  [ErrorReason.MESSAGE_TOO_LARGE]: 413,
+  [ErrorReason.LOGIN_CODE_WRONG]: 400,
+  [ErrorReason.LOGIN_ENDED]: 400,
+  [ErrorReason.TELEGRAM_REFUSED]: 400,
+  [ErrorReason.TARGET_NOT_VERIFIED]: 403,
+};
+
+export function httpStatus({ code, reason }: Pick<DomainError, 'code' | 'reason'>): number {
+  return BY_REASON[reason] ?? HTTP_STATUS[code] ?? 500;
 }

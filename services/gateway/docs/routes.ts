@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { HttpRoute } from '../http/routing.ts';
-import { openApiDocument } from './openapi.ts';
+import { openApiDocument, type DescribedRoutes } from './openapi.ts';
 
 /** The description of the plain HTTP routes, and a page to try them; open to everybody, for neither shows data. */
-export function docsRoutes(version: string): HttpRoute[] {
-  const document = openApiDocument(version);
+export function docsRoutes(version: string, parts: readonly DescribedRoutes[]): HttpRoute[] {
+  const document = openApiDocument(version, parts);
   const page = readFileSync(new URL('page.html', import.meta.url), 'utf8');
   const pageHeaders = {
     'content-type': 'text/html; charset=utf-8',

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import { CredentialsMissing, InvalidFields, type DomainError } from '#lib/rpc/errors.ts';
+import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
+import { CredentialsMissing, type DomainError } from '#lib/rpc/errors.ts';
 import { httpStatus } from '../http-status.ts';
 
 /** What a plain HTTP route answers: JSON, unless the body is text and the headers say its type. */
@@ -40,21 +41,45 @@ export function retryAfterSeconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1_000));
 }
 
-export function errorAnswer(error: DomainError): Answer {
+/** What the mesh says, as these clients know it; `where` is where the request's parameters stand. */
+export function errorAnswer(error: DomainError, where: 'body' | 'query' = 'body'): Answer {
+  const status = httpStatus(error);
   const headers: OutgoingHttpHeaders = {};
   if (error.retryAfterMs !== undefined)
     headers['retry-after'] = String(retryAfterSeconds(error.retryAfterMs));
-  if (error instanceof CredentialsMissing) headers['www-authenticate'] = 'Bearer';
-  return detail(httpStatus(error.code), detailOf(error), headers);
+  if (status === 401)
+    headers['www-authenticate'] =
+      error instanceof CredentialsMissing ? 'Bearer' : 'Bearer error="invalid_token"';
+  return detail(status, status === 422 ? faultsOf(error, where) : textOf(error), headers);
 }
 
-function detailOf(error: DomainError): string | FieldFault[] {
+function faultsOf(error: DomainError, where: 'body' | 'query'): FieldFault[] {
   const violations = error.fieldViolations ?? [];
-  if (violations.length === 0 || httpStatus(error.code) !== httpStatus(new InvalidFields([]).code))
-    return error.message;
+  if (violations.length === 0) return [{ loc: [where], msg: error.message, type: 'value_error' }];
   return violations.map(({ field, description }) => ({
-    loc: ['body', field],
+    loc: field === '' ? [where] : [where, nameOf(field)],
     msg: description,
     type: 'value_error',
   }));
+}
+
+/** Parameters that have another name in the mesh. */
+const NAMES: Readonly<Record<string, string>> = { peer: 'tg_receiver', query: 'q', max_count: 'count' };
+
+/** `account.phone` is `phone` to who sends it as a field of its own. */
+function nameOf(field: string): string {
+  const name = field.slice(field.lastIndexOf('.') + 1);
+  return NAMES[name] ?? name;
+}
+
+/** As these clients know it. */
+const NOT_FOUND: Readonly<Record<string, string>> = {
+  account: 'Account not found',
+  proxy: 'Proxy not found',
+  campaign: 'Task not found',
+};
+
+function textOf(error: DomainError): string {
+  const resource = error.reason === ErrorReason.NOT_FOUND ? error.metadata['resource'] : undefined;
+  return NOT_FOUND[resource ?? ''] ?? error.message;
 }

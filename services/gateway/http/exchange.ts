@@ -1,7 +1,7 @@
 import type { Authenticated } from '#lib/auth/authenticate.ts';
 import type { EdgeCall } from '../edge-call.ts';
 import type { Edge, EdgeRequest } from '../edge.ts';
-import { detail, Refusal } from './answer.ts';
+import { isForm, parseForm, readBody, readFields, type BodyFields } from './body.ts';
 
 /** One request to a plain HTTP route. */
 export interface Exchange {
@@ -13,6 +13,8 @@ export interface Exchange {
   header(name: string): string | undefined;
   /** The fields of a form; none when the body is empty or is no form. Refused when it is too large or broken. */
   form(): Promise<ReadonlyMap<string, string>>;
+  /** The fields of a JSON object or a form; refused when the body is neither, too large or broken. */
+  fields(): Promise<BodyFields>;
   /** Lets a known caller in, for as long as the route may take; the usual limit when not given. */
   admit(authenticated: Authenticated, timeoutMs?: number): void;
 }
@@ -21,7 +23,8 @@ export function createExchange(edge: Edge, call: EdgeCall, params: ReadonlyMap<s
   const { request } = call;
   const url = request.url ?? '/';
   const start = url.indexOf('?');
-  let fields: Promise<ReadonlyMap<string, string>> | undefined;
+  let form: Promise<ReadonlyMap<string, string>> | undefined;
+  let fields: Promise<BodyFields> | undefined;
   return {
     edge,
     call,
@@ -31,38 +34,19 @@ export function createExchange(edge: Edge, call: EdgeCall, params: ReadonlyMap<s
       const value = request.headers[name];
       return Array.isArray(value) ? value[0] : value;
     },
-    form: () => (fields ??= readForm(request, edge.limits.maxFormBytes)),
+    form: () => (form ??= readForm(request, edge.limits.maxFormBytes)),
+    fields: () => (fields ??= readFields(request, edge.limits.maxFormBytes)),
     admit: (authenticated, timeoutMs) => call.admit('unary', authenticated, timeoutMs),
   };
 }
 
-const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data'];
-
 async function readForm(request: EdgeRequest, maxBytes: number): Promise<ReadonlyMap<string, string>> {
   const type = request.headers['content-type'] ?? '';
-  if (!FORM_TYPES.some((known) => type.toLowerCase().startsWith(known))) return new Map();
+  if (!isForm(type)) return new Map();
   const body = await readBody(request, maxBytes);
   if (body.length === 0) return new Map();
-  let form: FormData;
-  try {
-    form = await new Response(body, { headers: { 'content-type': type } }).formData();
-  } catch {
-    throw new Refusal(detail(400, 'There was an error parsing the body'));
-  }
   const fields = new Map<string, string>();
-  for (const [name, value] of form) if (typeof value === 'string') fields.set(name, value);
+  for (const [name, value] of await parseForm(body, type))
+    if (typeof value === 'string') fields.set(name, value);
   return fields;
-}
-
-async function readBody(request: EdgeRequest, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Not destroyed when it is too large: the connection must live to carry the refusal.
-  const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > maxBytes) throw new Refusal(detail(413, `The body is over the limit of ${maxBytes} bytes`));
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

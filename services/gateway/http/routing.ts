@@ -7,6 +7,8 @@ export interface HttpRoute {
   readonly method: HttpMethod;
   /** `/accounts/{account_id}`: a part in braces takes any text without a slash. */
   readonly path: string;
+  /** A GET that changes something: HEAD must not do that unseen. */
+  readonly changes?: true;
   handle(exchange: Exchange): Promise<Answer> | Answer;
 }
 
@@ -23,15 +25,16 @@ export interface HttpRoutes {
 interface Pattern {
   readonly path: string;
   readonly segments: readonly string[];
-  readonly byMethod: Map<string, HttpRoute['handle']>;
+  readonly byMethod: Map<string, HttpRoute>;
 }
 
 export function httpRoutes(routes: readonly HttpRoute[]): HttpRoutes {
   const patterns = new Map<string, Pattern>();
-  for (const { method, path, handle } of routes) {
+  for (const route of routes) {
+    const { method, path } = route;
     const pattern = patterns.get(path) ?? { path, segments: path.split('/'), byMethod: new Map() };
     if (pattern.byMethod.has(method)) throw new Error(`${method} ${path} is served twice`);
-    pattern.byMethod.set(method, handle);
+    pattern.byMethod.set(method, route);
     patterns.set(path, pattern);
   }
   // What is spelt out wins over what is in braces.
@@ -55,11 +58,21 @@ export function httpRoutes(routes: readonly HttpRoute[]): HttpRoutes {
         return route && { kind: 'redirect', route: route.pattern.path, path: other };
       }
       const { pattern, params } = found;
-      const handle = pattern.byMethod.get(method);
-      if (!handle) return { kind: 'other_method', route: pattern.path, allow: [...pattern.byMethod.keys()] };
-      return { kind: 'found', route: pattern.path, handle, params };
+      const served = pattern.byMethod.get(method) ?? (method === 'HEAD' ? headRoute(pattern) : undefined);
+      if (!served) return { kind: 'other_method', route: pattern.path, allow: allowed(pattern) };
+      return { kind: 'found', route: pattern.path, handle: served.handle, params };
     },
   };
+}
+
+/** HEAD is answered as GET is, where asking changes nothing. */
+function headRoute({ byMethod }: Pattern): HttpRoute | undefined {
+  const get = byMethod.get('GET');
+  return get?.changes ? undefined : get;
+}
+
+function allowed(pattern: Pattern): string[] {
+  return [...pattern.byMethod.keys(), ...(headRoute(pattern) ? ['HEAD'] : []), 'OPTIONS'];
 }
 
 function variables({ segments }: Pattern): number {

@@ -24,30 +24,41 @@ async function answerOf(edge: Edge, match: RouteMatch | undefined, call: EdgeCal
       const location = query === undefined ? match.path : `${match.path}?${query}`;
       return { status: 307, headers: { location }, body: '' };
     }
-    case 'other_method':
-      return detail(405, 'Method Not Allowed', { allow: match.allow.join(', ') });
+    case 'other_method': {
+      const allow = match.allow.join(', ');
+      if (call.request.method === 'OPTIONS') return { status: 204, headers: { allow }, body: undefined };
+      return detail(405, 'Method Not Allowed', { allow });
+    }
     case 'found': {
       try {
         if (edge.draining) throw new GoingAway();
         return await match.handle(createExchange(edge, call, match.params));
       } catch (error) {
         if (error instanceof Refusal) return error.answer;
-        return errorAnswer(call.failed(error));
+        return errorAnswer(call.failed(error), parametersOf(call));
       }
     }
   }
 }
 
-function write({ response }: EdgeCall, { status, headers = {}, body }: Answer): void {
+function parametersOf({ request: { method } }: EdgeCall): 'query' | 'body' {
+  return method === 'GET' || method === 'HEAD' || method === 'DELETE' ? 'query' : 'body';
+}
+
+function write({ request, response }: EdgeCall, { status, headers = {}, body }: Answer): void {
+  const common = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+  if (body === undefined) {
+    response.writeHead(status, { ...common, ...headers }).end();
+    return;
+  }
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
-  response
-    .writeHead(status, {
-      'content-type': type,
-      'content-length': Buffer.byteLength(text),
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-      ...headers,
-    })
-    .end(text);
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(text),
+    ...common,
+    ...headers,
+  });
+  if (request.method === 'HEAD') response.end();
+  else response.end(text);
 }

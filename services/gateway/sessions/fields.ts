@@ -36,7 +36,8 @@ function refused(fault: FieldFault): Refusal {
 
 /** As a JSON number, whatever its size. */
 export function idNumber(id: bigint): unknown {
-  return id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : rawJson(String(id));
+  const isSafe = id <= BigInt(Number.MAX_SAFE_INTEGER) && id >= BigInt(Number.MIN_SAFE_INTEGER);
+  return isSafe ? Number(id) : rawJson(String(id));
 }
 
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };

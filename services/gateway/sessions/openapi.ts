@@ -1,31 +1,12 @@
 import type { Description } from '../docs/openapi.ts';
+import { answer, object, ref, retryAfter, traceId, wholeNumber } from '../docs/schema.ts';
 
 const TAG = 'session manager';
 
-const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` });
-
 const integer = (description: string, example: number): object => ({
-  type: 'integer',
+  ...wholeNumber(description, example),
   minimum: 0,
-  description,
-  example,
 });
-
-function object(properties: Record<string, object>): object {
-  return { type: 'object', required: Object.keys(properties), properties, additionalProperties: false };
-}
-
-function answer(description: string, schema: object, headers?: Record<string, object>): object {
-  return { description, ...(headers ? { headers } : {}), content: { 'application/json': { schema } } };
-}
-
-const traceId = {
-  'trace-id': { description: 'The trace to look at when something is strange.', schema: { type: 'string' } },
-};
-
-const retryAfter = {
-  'retry-after': { description: 'Seconds to wait before the next attempt.', schema: { type: 'integer' } },
-};
 
 const refusals = {
   401: answer('No X-API-Key came with the request.', ref('Error')),
@@ -134,18 +115,6 @@ export const sessionManagerDescription: Description = {
         removed_sessions: integer('Gone from the folder and removed.', 1),
         total_sessions: integer('In the pool now.', 10),
       }),
-    }),
-    Error: object({ detail: { type: 'string' } }),
-    ValidationError: object({
-      detail: {
-        type: 'array',
-        minItems: 1,
-        items: object({
-          loc: { type: 'array', items: { type: ['string', 'integer'] } },
-          msg: { type: 'string' },
-          type: { type: 'string' },
-        }),
-      },
     }),
   },
   paths: {

@@ -1,10 +1,10 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { documentValidator, type ValidateAnswer } from '../../../tests/support/openapi.ts';
 import { startGatewayMesh, type GatewayMesh, type TestTenant } from '../../../tests/support/gateway.ts';
 
 let mesh: GatewayMesh;
-let validate: (method: string, path: string, status: number, body: unknown) => void;
+let validate: ValidateAnswer;
 
 beforeAll(async () => {
   mesh = await startGatewayMesh();
@@ -37,36 +37,6 @@ async function call(
 
 async function leases(tenant: TestTenant): Promise<{ sessionId: bigint; leaseId: string; holder: string }[]> {
   return (await tenant.client.listLeases({})).leases;
-}
-
-interface OpenApi {
-  paths: Record<
-    string,
-    Record<string, { responses: Record<string, { content: Record<string, { schema: object }> }> }>
-  >;
-  components: { schemas: Record<string, object> };
-}
-
-async function documentValidator(url: string): Promise<typeof validate> {
-  const document = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApi;
-  const ajv = new Ajv2020({ strict: false, validateFormats: false });
-  ajv.addSchema(document, 'openapi');
-  return (method, path, status, body) => {
-    const where = [
-      'paths',
-      path,
-      method.toLowerCase(),
-      'responses',
-      String(status),
-      'content',
-      'application/json',
-      'schema',
-    ];
-    const pointer = where.map((part) => part.replaceAll('~', '~0').replaceAll('/', '~1')).join('/');
-    const check = ajv.getSchema(`openapi#/${pointer}`);
-    if (!check) throw new Error(`${method} ${path} answered ${status}, of which the document says nothing`);
-    expect(check(body), `${method} ${path} ${status}: ${ajv.errorsText(check.errors)}`).toBe(true);
-  };
 }
 
 const CALLS = [
@@ -296,7 +266,9 @@ describe('POST /release', () => {
         session_id: unknown,
       });
     await vi.waitFor(() =>
-      expect(mesh.logLines.filter(({ kind }) => kind === 'release_freed_nothing').length).toBeGreaterThan(3),
+      expect(mesh.logLines.filter(({ event }) => event === 'release_freed_nothing').length).toBeGreaterThan(
+        3,
+      ),
     );
   });
 

@@ -8,6 +8,7 @@ import type { DomainError } from '#lib/rpc/errors.ts';
 import { toDomainError } from '#lib/rpc/status.ts';
 import { detail, errorAnswer, json, Refusal, retryAfterSeconds, type Answer } from '../http/answer.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { requestIdOf } from '../http/request-id.ts';
 import type { HttpRoute } from '../http/routing.ts';
 import { admitKey, holderName, withCounts, type Parent } from './caller.ts';
 import { idNumber, sessionIdOf, utcText } from './fields.ts';
@@ -22,8 +23,6 @@ export interface SessionManagerOptions {
 
 /** A folder of thousands of new files takes its time. */
 const SYNC_DEADLINE_MS = 300_000;
-
-const MAX_IDEMPOTENCY_KEY = 100;
 
 /**
  * The calls of an older session manager, as its clients know them. Nothing of them is kept here: which lease is
@@ -51,6 +50,7 @@ export function sessionManagerRoutes(options: SessionManagerOptions): HttpRoute[
     {
       method: 'GET',
       path: '/session',
+      changes: true,
       async handle(exchange) {
         const parent = await admitKey(exchange);
         try {
@@ -121,16 +121,6 @@ async function takeSession(
   );
 }
 
-/** A client that did not get its answer may ask again with the same key, and gets the same session. */
-function requestIdOf(exchange: Exchange): string {
-  const key = exchange.header('idempotency-key') ?? '';
-  if (key.length > MAX_IDEMPOTENCY_KEY) {
-    const msg = `String should have at most ${MAX_IDEMPOTENCY_KEY} characters`;
-    throw new Refusal(detail(422, [{ loc: ['header', 'idempotency-key'], msg, type: 'string_too_long' }]));
-  }
-  return key === '' ? '' : `http:${key}`;
-}
-
 /**
  * Clients know one 503 of this route, with the seconds to sleep in its detail. They get it too when the pool can
  * not be asked: a text in place of it would make them fail where they only have to wait.
@@ -170,7 +160,7 @@ async function release(
   if (endedNow) return;
   exchange.edge.log.info(
     {
-      kind: 'release_freed_nothing',
+      event: 'release_freed_nothing',
       session_id: String(sessionId),
       subject: parent.principal.subject,
       ...(isNamed && leaseId !== '' ? { lease_id: leaseId } : {}),
@@ -197,7 +187,7 @@ async function invalidate(
     if (toDomainError(error).reason !== ErrorReason.NOT_FOUND) throw error;
     // It is not in the pool, which is what was asked for.
     exchange.edge.log.info(
-      { kind: 'invalidated_nothing', session_id: String(sessionId), trace_id: exchange.call.trace.traceId },
+      { event: 'invalidated_nothing', session_id: String(sessionId), trace_id: exchange.call.trace.traceId },
       'a session that is not in the pool was invalidated',
     );
   }
