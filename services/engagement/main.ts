@@ -11,10 +11,15 @@ import { REAL_TELEGRAM } from '#lib/telegram/environment.ts';
 import { findTelegram } from '#lib/telegram/find-environment.ts';
 import { fields } from './config.ts';
 import type { Engagement, EngagementSettings } from './engagement.ts';
+import { consumeAccounts } from './account-events.ts';
 import { keepHouse } from './housekeeping.ts';
+import { limitRoutes } from './limit-routes.ts';
 import { limitsOn, recordRaised } from './limits.ts';
 import { engagementRoutes } from './routes.ts';
+import { stoppingRoutes } from './stopping/routes.ts';
 import type { EngagementTables } from './tables.ts';
+import { targetRoutes } from './targets/routes.ts';
+import { startVerifying } from './targets/sweep.ts';
 import { openTexts, type TextSettings } from './texts/texts.ts';
 
 const MIGRATIONS = new URL('./migrations', import.meta.url);
@@ -37,7 +42,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     schema: 'engagement',
     migrations: MIGRATIONS,
   });
-  const { database, wakeRelay } = service;
+  const { database, bus, wakeRelay } = service;
   const telegram = await findTelegram(config, {
     apiKey: config.operatorKey,
     clock,
@@ -69,7 +74,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     database,
     messaging,
     accounts,
-    texts: openTexts(textSettings(config), { database: database as never, clock, random: Math.random }),
+    texts: openTexts(textSettings(config), { database, clock, random: Math.random }),
     clock,
     random: Math.random,
     log,
@@ -77,10 +82,20 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     wakeRelay,
   };
   onStop('housekeeping', keepHouse(engagement));
+  const verifying = startVerifying(engagement, { perMinute: config.verifyPerMinute });
+  onStop('verifying', () => verifying.stop());
+  const administrators = await consumeAccounts(database, bus);
+  onStop('administrators', () => administrators.stop());
 
   await serveService(scope, service, {
     what: 'campaigns',
-    implementations: [engagementRoutes({})],
+    implementations: [
+      engagementRoutes({
+        ...targetRoutes(engagement),
+        ...stoppingRoutes(engagement),
+        ...limitRoutes(engagement),
+      }),
+    ],
     source: { address: config.accountAuthAddress, tls },
   });
 }
