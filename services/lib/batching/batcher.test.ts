@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createFakeClock } from '#lib/lifecycle/clock-fake.ts';
 import { systemClock } from '#lib/lifecycle/clock.ts';
 import { createBatcher, type BatcherOptions } from './batcher.ts';
 
@@ -68,4 +69,30 @@ test('a failure is the failure of all in the batch, and the next works', async (
   expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   fails = false;
   expect(await batcher.submit(3)).toBe(3);
+});
+
+test('batches that are not full are kept apart, and the first of a quiet time goes at once', async () => {
+  const clock = createFakeClock();
+  const { submit, batch } = controlled({ apartMs: 10, maxItems: 3, clock });
+  const first = submit(1);
+  (await batch(0)).end();
+  await first;
+  await clock.advance(4);
+  const few = submit(2);
+  expect(clock.pendingTimers).toBe(1);
+  await clock.advance(6);
+  const second = await batch(1);
+  expect(second.items).toHaveLength(2);
+  second.end();
+  await few;
+  const full = submit(3);
+  const third = await batch(2);
+  expect(third.items).toHaveLength(3);
+  third.end();
+  await full;
+  await clock.advance(10);
+  const late = submit(1);
+  (await batch(3)).end();
+  await late;
+  expect(clock.pendingTimers).toBe(0);
 });

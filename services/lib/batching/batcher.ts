@@ -10,6 +10,8 @@ export interface BatcherOptions<Item, Outcome> {
   maxItems: number;
   /** How long the first of a batch waits for others. 0: no longer than the batch before it takes. */
   gatherMs: number;
+  /** A batch that is not full begins no sooner than this after the one before it began. Default 0. */
+  apartMs?: number;
   clock: Clock;
 }
 
@@ -30,9 +32,10 @@ interface Pending<Item, Outcome> {
  * meanwhile is the next: the busier, the larger the batches, and nobody waits for a timer under load.
  */
 export function createBatcher<Item, Outcome>(options: BatcherOptions<Item, Outcome>): Batcher<Item, Outcome> {
-  const { name, clock, maxItems, gatherMs } = options;
+  const { name, clock, maxItems, gatherMs, apartMs = 0 } = options;
   const queue: Pending<Item, Outcome>[] = [];
   let running = false;
+  let startedAt = -Infinity;
   let timer: Timer | undefined;
   let turn: NodeJS.Immediate | undefined;
 
@@ -44,6 +47,7 @@ export function createBatcher<Item, Outcome>(options: BatcherOptions<Item, Outco
     if (running || queue.length === 0) return;
     const batch = queue.splice(0, maxItems);
     running = true;
+    if (apartMs > 0) startedAt = clock.monotonic();
     void runBatch(batch).finally(() => {
       running = false;
       schedule();
@@ -52,11 +56,12 @@ export function createBatcher<Item, Outcome>(options: BatcherOptions<Item, Outco
 
   function schedule(): void {
     if (running || queue.length === 0) return;
-    if (gatherMs === 0 || queue.length >= maxItems) {
+    const waitMs = apartMs > 0 ? Math.max(gatherMs, startedAt + apartMs - clock.monotonic()) : gatherMs;
+    if (waitMs <= 0 || queue.length >= maxItems) {
       // At the end of this turn, so that what arrived in the same packet is in the same batch. Not by a timer, which
       // takes a millisecond at least.
       turn ??= setImmediate(start);
-    } else timer ??= clock.setTimer(gatherMs, start);
+    } else timer ??= clock.setTimer(waitMs, start);
   }
 
   // The batch belongs to the trace of its first caller; the others' wait spans and it link to each other.

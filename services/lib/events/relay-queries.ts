@@ -12,7 +12,7 @@ export interface OutboxRow {
   age_seconds: number;
 }
 
-const BATCH_ROWS = 500;
+export const BATCH_ROWS = 500;
 const BATCH_BYTES = 8 * 1024 * 1024;
 const COUNT_LIMIT = 100_000;
 

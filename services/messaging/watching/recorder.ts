@@ -78,6 +78,8 @@ type Account = Mark & { scope: 'account' };
 type ChannelMark = Exclude<Mark, Account>;
 
 const WISHES_A_COMMIT = 500;
+/** Under load: what one account is sent is written at once, and hundreds a second in some hundred transactions. */
+const COMMITS_APART_MS = 8;
 const READERS_A_STATEMENT = 500;
 
 /**
@@ -103,6 +105,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
     },
     maxItems: WISHES_A_COMMIT,
     gatherMs: 0,
+    apartMs: COMMITS_APART_MS,
     clock,
   });
 
@@ -120,7 +123,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
         const own = write(batch.filter((wish) => wish.log === one));
         await own.catch((err: unknown) =>
           log.error(
-            { kind: 'updates_not_written', session_id: String(one.sessionId), err },
+            { event: 'updates_not_written', session_id: String(one.sessionId), err },
             'updates of a session can not be written',
           ),
         );
@@ -191,7 +194,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
     one.isOver = true;
     const sessionId = String(one.sessionId);
     log.warn(
-      { kind: 'updates_too_late', session_id: sessionId },
+      { event: 'updates_too_late', session_id: sessionId },
       'updates came after the session had moved on',
     );
   }
@@ -246,7 +249,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
       own.connectionState = connectionState;
       const told: Told = { event: { case: 'connectionState', value: connectionState }, mayRepeat: false };
       writer.submit({ log: own, told: [told], marks: [], connectionState }).catch((err: unknown) => {
-        log.warn({ kind: 'state_not_told', err }, 'watchers do not hear how a connection stands');
+        log.warn({ event: 'state_not_told', err }, 'watchers do not hear how a connection stands');
       });
     },
     gone: (sessionId) => void logs.delete(sessionId),
