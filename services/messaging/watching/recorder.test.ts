@@ -2,12 +2,14 @@ import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ConnectionState } from '#gen/telegate/messaging/v1/messaging_pb.ts';
 import { systemClock } from '#lib/lifecycle/clock.ts';
 import { openDatabase } from '#lib/postgres/database.ts';
 import { Api, wireLong } from '#lib/telegram/client.ts';
 import type { Mark, OrderedUpdate } from '#lib/telegram/updates/notice.ts';
 import { quiet } from '../../../tests/support/driver.ts';
 import { createTestDatabase, expectNoLeaks, type TestDatabase } from '../../../tests/support/postgres.ts';
+import type { LiveSession } from '../connections/live-session.ts';
 import type { MessagingDatabase, MessagingTables } from '../tables.ts';
 import { createTenantKeys } from './keys.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
@@ -108,4 +110,30 @@ test('a message that a difference brings again is in the log and on the bus once
   await own.handler([message(1, 'difference'), message(2, 'difference'), message(2, 'difference')], []);
   expect(await keysOf(sessionId)).toEqual(['user:7/1', 'user:7/2']);
   expect(await published(sessionId)).toBe(2);
+});
+
+test('how a connection stands is told later when it can not be written now', async () => {
+  const sessionId = (sessions += 1n);
+  const own = process();
+  const { store } = reader(own, sessionId);
+  await store.load();
+  const told = async (): Promise<number> => {
+    const { rows } = await sql<{ count: number }>`
+      select count(*)::integer as count from watch_events where session_id = ${sessionId}`.execute(
+      database.kysely,
+    );
+    return rows[0]!.count;
+  };
+  await sql`alter table watch_events rename to watch_events_away`.execute(database.kysely);
+  own.stateChanged({ sessionId, state: 'connecting' } as LiveSession);
+  own.stateChanged({ sessionId, state: 'connected' } as LiveSession);
+  const other = reader(own, (sessions += 1n));
+  await other.store.load();
+  await expect(other.handler([message(1)], [])).rejects.toThrow();
+  await sql`alter table watch_events_away rename to watch_events`.execute(database.kysely);
+  // The last word; what it replaced needs not be told any more.
+  await expect.poll(told).toBe(1);
+  const { rows } = await sql<{ connection_state: number }>`
+    select connection_state from update_states where session_id = ${sessionId}`.execute(database.kysely);
+  expect(rows).toEqual([{ connection_state: ConnectionState.CONNECTED }]);
 });

@@ -5,7 +5,7 @@ import {
   type WatchMessagesResponse,
 } from '#gen/telegate/messaging/v1/messaging_service_pb.ts';
 import { createBatcher } from '#lib/batching/batcher.ts';
-import type { Clock } from '#lib/lifecycle/clock.ts';
+import { pause, type Clock } from '#lib/lifecycle/clock.ts';
 import { ConnectionLost, DatabaseUnavailable } from '#lib/postgres/errors.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
 import type { Entities, Mark, Notice } from '#lib/telegram/updates/notice.ts';
@@ -81,6 +81,8 @@ const WISHES_A_COMMIT = 500;
 /** Under load: what one account is sent is written at once, and hundreds a second in some hundred transactions. */
 const COMMITS_APART_MS = 8;
 const READERS_A_STATEMENT = 500;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 2_000;
 
 /**
  * Writes what happened and where the session stands after it in one transaction: a crash repeats or has all of it.
@@ -199,6 +201,22 @@ export function createRecorder(parts: RecorderParts): Recorder {
     );
   }
 
+  /** Until it is told, or something newer is to be: how a connection stands is not said a second time. */
+  async function tellState(own: SessionLog, connectionState: number): Promise<void> {
+    const told: Told = { event: { case: 'connectionState', value: connectionState }, mayRepeat: false };
+    const isNews = (): boolean =>
+      !own.isOver && own.connectionState === connectionState && logs.get(own.sessionId) === own;
+    for (let waitMs = FIRST_PAUSE_MS; isNews(); waitMs = Math.min(2 * waitMs, LONGEST_PAUSE_MS)) {
+      try {
+        await writer.submit({ log: own, told: [told], marks: [], connectionState });
+        return;
+      } catch (err) {
+        log.warn({ event: 'state_not_told', err }, 'watchers hear later how a connection stands');
+      }
+      await pause(clock, waitMs);
+    }
+  }
+
   function open(session: { sessionId: bigint; accountId: string; tenantId: string }): SessionLog {
     const { sessionId, accountId, tenantId } = session;
     const opened: SessionLog = {
@@ -247,10 +265,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
       const connectionState = stateOf(state);
       if (!own?.isReading || own.connectionState === connectionState) return;
       own.connectionState = connectionState;
-      const told: Told = { event: { case: 'connectionState', value: connectionState }, mayRepeat: false };
-      writer.submit({ log: own, told: [told], marks: [], connectionState }).catch((err: unknown) => {
-        log.warn({ event: 'state_not_told', err }, 'watchers do not hear how a connection stands');
-      });
+      void tellState(own, connectionState);
     },
     gone: (sessionId) => void logs.delete(sessionId),
     takeLong(more) {
