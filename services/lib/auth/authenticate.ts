@@ -67,8 +67,13 @@ function operatorPrincipal(tenantId = DEFAULT_OPERATOR_TENANT): Principal {
   };
 }
 
+const BEARER = 'Bearer ';
+
 export function bearerToken(authorization: string | undefined): string {
   if (authorization === undefined) throw new CredentialsMissing();
+  // As nearly all send it: what follows is a token or none, which its cache or its signature says.
+  if (authorization.startsWith(BEARER) && !authorization.includes(' ', BEARER.length))
+    return authorization.slice(BEARER.length);
   const token = /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization)?.[1];
   if (token === undefined) {
     throw new Unauthenticated('The authorization metadata must be Bearer, a blank, and a token.');

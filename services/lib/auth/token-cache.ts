@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { Clock } from '#lib/lifecycle/clock.ts';
 import { Unauthenticated } from '#lib/rpc/errors.ts';
 import { CLOCK_TOLERANCE_MS, verifyAccessToken, type FindKey } from './access-token.ts';
@@ -16,28 +15,30 @@ export interface TokenCache {
   find(token: string): Authenticated | Promise<Authenticated>;
 }
 
-/** A token is verified once, and then known by its hash until it expires or its login ends. */
+/**
+ * A token is verified once, and then known until it expires or its login ends: by its text, because hashing it for
+ * each call took 4 of the 90 µs that an echo takes.
+ */
 export function createTokenCache(findKey: FindKey, revocations: Revocations, clock: Clock): TokenCache {
   const known = new Map<string, Known>();
 
-  async function verify(digest: string, token: string): Promise<Authenticated> {
+  async function verify(token: string): Promise<Authenticated> {
     const { principal, loginId, expiresAt } = await verifyAccessToken(token, findKey, clock.now());
     const revoked = revocations.signalOf(loginId);
     if (revoked.aborted) throw new Unauthenticated();
     const authenticated = { principal, revoked };
     if (known.size >= TOKENS) known.delete(known.keys().next().value!);
-    known.set(digest, { authenticated, expiresAt: expiresAt + CLOCK_TOLERANCE_MS });
+    known.set(token, { authenticated, expiresAt: expiresAt + CLOCK_TOLERANCE_MS });
     return authenticated;
   }
 
   return {
     find(token) {
-      const digest = hash('sha256', token, 'base64');
-      const entry = known.get(digest);
+      const entry = known.get(token);
       if (entry && clock.now() < entry.expiresAt && !entry.authenticated.revoked.aborted)
         return entry.authenticated;
-      known.delete(digest);
-      return verify(digest, token);
+      known.delete(token);
+      return verify(token);
     },
   };
 }
