@@ -38,12 +38,10 @@ const compressors = {
  */
 export function isPlainUnary({ method, headers }: EdgeRequest): boolean {
   const encoding = headers['content-encoding'];
-  const version = headers['connect-protocol-version'];
   return (
     method === 'POST' &&
     typeOf(headers['content-type']) !== undefined &&
-    (encoding === undefined || encoding === 'identity') &&
-    (version === undefined || version === '1')
+    (encoding === undefined || encoding === 'identity')
   );
 }
 

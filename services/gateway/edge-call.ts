@@ -22,10 +22,7 @@ export type Target =
   | { readonly kind: 'rpc'; readonly telemetry: MethodTelemetry }
   | { readonly kind: 'http'; readonly method: string; readonly route: string };
 
-/** How long after its deadline a request that still has no answer is cut off. */
-const OVERDUE_MS = 5_000;
-
-/** How long an HTTP/2 stream whose answer is complete waits for the caller to end its side. */
+/** How long a request whose answer is complete waits for the caller to end its side. */
 const HALF_OPEN_MS = 1_000;
 
 const LEFT = new Cancelled();
@@ -58,9 +55,9 @@ export class EdgeCall {
     this.request = request;
     this.response = response;
     this.trace = startRequestSpan(nameOf(target), attributesOf(target, request), request.headers);
-    const { maxDeadlineMs } = edge.limits;
+    const { maxDeadlineMs, overdueMs } = edge.limits;
     this.#deadline = edge.clock.now() + maxDeadlineMs;
-    this.#overdue = edge.clock.setTimer(maxDeadlineMs + OVERDUE_MS, () => response.destroy());
+    this.#overdue = edge.clock.setTimer(maxDeadlineMs + overdueMs, () => response.destroy());
     edge.openCalls.add(this);
     edgeMetrics().active.add(1);
     response.once('close', () => this.#closed());
@@ -170,10 +167,10 @@ export class EdgeCall {
   }
 
   #startOverdueTimer(): void {
-    const { clock } = this.#edge;
+    const { clock, limits } = this.#edge;
     this.#overdue = clock.setTimer(this.remainingMs(), () => {
       this.end(new DeadlineExceeded());
-      this.#overdue = clock.setTimer(OVERDUE_MS, () => this.response.destroy());
+      this.#overdue = clock.setTimer(limits.overdueMs, () => this.response.destroy());
     });
   }
 
@@ -215,9 +212,13 @@ export class EdgeCall {
 
   #closeHalfOpen(): void {
     const { stream } = this.response;
-    if (!stream || stream.closed || this.request.complete) return;
-    const timer = this.#edge.clock.setTimer(HALF_OPEN_MS, () => stream.close());
-    stream.once('close', () => timer.cancel());
+    const { request } = this;
+    if (request.complete || stream?.closed) return;
+    const timer = this.#edge.clock.setTimer(HALF_OPEN_MS, () => {
+      if (stream) stream.close();
+      else if (!request.complete) request.socket.destroy();
+    });
+    (stream ?? request).once('close', () => timer.cancel());
   }
 
   #release(): void {

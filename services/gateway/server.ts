@@ -10,6 +10,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '#lib/lifecycle/clock.ts';
 import type { ServerTls } from '#lib/rpc/server.ts';
 import type { EdgeLimits } from './limits.ts';
+import { watchSession } from './http2-session.ts';
 import type { EdgeListener } from './listener.ts';
 
 export interface EdgeServer {
@@ -77,7 +78,7 @@ function clearServer(
 ): Http1Server {
   const http1 = createHttp1(http1Options(limits), listener as (...args: unknown[]) => void);
   const http2 = createHttp2(http2Options(limits), listener as unknown as Http2Listener);
-  watchSessions(http2, sessions, limits, clock);
+  http2.on('session', (session) => watchSession(session, sessions, limits, clock));
   const [serveHttp1] = http1.listeners('connection') as [(socket: Socket) => void];
   http1.removeAllListeners('connection');
   http1.on('connection', (socket: Socket) => {
@@ -119,21 +120,24 @@ function secureServer(
       ...http2Options(limits),
       ...http1Options(limits),
       allowHTTP1: true,
+      handshakeTimeout: limits.headersTimeoutMs,
       cert,
       key,
       ...(clientCa ? { ca: clientCa, requestCert: true, rejectUnauthorized: true } : {}),
     },
     listener as unknown as Http2Listener,
   );
-  watchSessions(server, sessions, limits, clock);
+  server.on('session', (session) => watchSession(session, sessions, limits, clock));
   return server;
 }
 
-function http1Options(limits: EdgeLimits) {
+function http1Options({ maxHeaderBytes, headersTimeoutMs, requestTimeoutMs }: EdgeLimits) {
   return {
-    maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    // How late the two may be told: by default it is half a minute.
+    connectionsCheckingInterval: Math.min(1_000, headersTimeoutMs),
     keepAliveTimeout: 75_000,
   };
 }
@@ -145,35 +149,11 @@ function http2Options(limits: EdgeLimits) {
       maxHeaderListSize: limits.maxHeaderBytes,
       enablePush: false,
     },
+    // Streams that are opened only to be reset: so many at once, then so many a second, then the connection ends.
+    streamResetBurst: limits.maxStreamsPerConnection,
+    streamResetRate: limits.streamResetsPerSecond,
+    maxSessionInvalidFrames: 100,
   };
-}
-
-/** A peer that is gone without a word is found by pings: a stream may be silent for hours. */
-function watchSessions(
-  server: { on(event: 'session', listener: (session: ServerHttp2Session) => void): unknown },
-  sessions: Set<ServerHttp2Session>,
-  limits: EdgeLimits,
-  clock: Clock,
-): void {
-  server.on('session', (session) => {
-    sessions.add(session);
-    session.on('error', () => undefined);
-    let timer = clock.setTimer(limits.keepaliveTimeMs, ping);
-    session.once('close', () => {
-      timer.cancel();
-      sessions.delete(session);
-    });
-
-    function ping(): void {
-      if (session.destroyed) return;
-      timer = clock.setTimer(limits.keepaliveTimeoutMs, () => session.destroy());
-      const sent = session.ping((error) => {
-        timer.cancel();
-        if (!error && !session.closed) timer = clock.setTimer(limits.keepaliveTimeMs, ping);
-      });
-      if (!sent) timer.cancel();
-    }
-  });
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
