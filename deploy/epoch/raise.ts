@@ -33,7 +33,7 @@ await runProcess({
     onStop('database', () => database.close());
     const { epoch, heldBack } = await markRestored(database, config.holdBack);
     log.info(
-      { kind: 'epoch_raised', epoch, held_back: heldBack },
+      { event: 'epoch_raised', epoch, held_back: heldBack },
       `the epoch is ${epoch} now; ${heldBack} sessions are held back`,
     );
   },

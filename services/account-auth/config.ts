@@ -128,4 +128,5 @@ export const fields = {
   tlsClientCaFile: shared.tlsClientCaFile,
   reflection: shared.reflection,
   logLevel: shared.logLevel,
+  logCalls: shared.logCalls,
 };

@@ -95,4 +95,5 @@ export const fields = {
   meshCertFile: shared.meshCertFile,
   meshKeyFile: shared.meshKeyFile,
   logLevel: shared.logLevel,
+  logCalls: shared.logCalls,
 };

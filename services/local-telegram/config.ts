@@ -48,4 +48,5 @@ export const fields = {
     parse: (raw: string | undefined) => shared.reflection.parse(raw ?? 'on'),
   },
   logLevel: shared.logLevel,
+  logCalls: shared.logCalls,
 };

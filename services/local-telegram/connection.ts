@@ -176,13 +176,13 @@ export class Connection implements Wire {
     const { logger } = this.#telegram;
     const fields = { connection_id: this.record.id, err: error };
     if (error instanceof ExchangeRefused) {
-      logger.debug({ kind: 'exchange_refused', ...fields }, 'a key exchange was refused');
+      logger.debug({ event: 'exchange_refused', ...fields }, 'a key exchange was refused');
       this.transportError(error.transportCode, ConnectionEnd.PROTOCOL_ERROR);
     } else if (error instanceof FramingError || error instanceof TlError) {
-      logger.debug({ kind: 'protocol_error', ...fields }, 'a client broke the protocol');
+      logger.debug({ event: 'protocol_error', ...fields }, 'a client broke the protocol');
       this.close(ConnectionEnd.PROTOCOL_ERROR);
     } else {
-      logger.error({ kind: 'connection_fault', ...fields }, 'a connection failed by a fault of the server');
+      logger.error({ event: 'connection_fault', ...fields }, 'a connection failed by a fault of the server');
       this.reset(ConnectionEnd.PROTOCOL_ERROR);
     }
   }

@@ -242,7 +242,7 @@ async function carryOut(
 
 function asRpcError(telegram: Telegram, call: CallRecord, error: unknown): RpcError {
   if (error instanceof RpcError) return error;
-  telegram.logger.error({ kind: 'method_fault', method: call.method, err: error }, 'a method failed');
+  telegram.logger.error({ event: 'method_fault', method: call.method, err: error }, 'a method failed');
   return new RpcError('INTERNAL_SERVER_ERROR', 500);
 }
 

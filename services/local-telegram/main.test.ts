@@ -39,8 +39,8 @@ async function stop(child: ChildProcess): Promise<void> {
 async function served(env: NodeJS.ProcessEnv) {
   const child = start(env);
   for await (const line of createInterface({ input: child.stdout! })) {
-    const entry = JSON.parse(line) as { kind?: string; grpc_port?: number; admin_port?: number };
-    if (entry.kind !== 'serving') continue;
+    const entry = JSON.parse(line) as { event?: string; grpc_port?: number; admin_port?: number };
+    if (entry.event !== 'serving') continue;
     const control = connect(LocalTelegramService, {
       address: `127.0.0.1:${entry.grpc_port}`,
       defaultDeadlineMs: 10_000,

@@ -83,7 +83,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   admin.readyWhen(() => ({ ok: true }));
   const places = telegram.dataCenters.map(({ id, host, port }) => `data centre ${id} at ${host}:${port}`);
   log.info(
-    { kind: 'serving', grpc_port: server.port, admin_port: admin.port, data_centers: telegram.dataCenters },
+    { event: 'serving', grpc_port: server.port, admin_port: admin.port, data_centers: telegram.dataCenters },
     `MTProto: ${places.join(', ')}; trust this key:\n${telegram.serverKey.publicPem}`,
   );
 }

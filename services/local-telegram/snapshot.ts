@@ -60,7 +60,7 @@ export function keepSnapshots(options: {
     clock.setTimer(EVERY_MS, () => {
       if (stopped) return;
       running = write().catch((error: unknown) => {
-        log.error({ kind: 'snapshot_failed', err: error }, 'the state could not be written');
+        log.error({ event: 'snapshot_failed', err: error }, 'the state could not be written');
       });
       void running.then(later);
     });

@@ -78,4 +78,5 @@ export const fields = {
   meshKeyFile: shared.meshKeyFile,
   reflection: shared.reflection,
   logLevel: shared.logLevel,
+  logCalls: shared.logCalls,
 };

@@ -27,7 +27,7 @@ export function keepHouse(registry: Registry): () => Promise<void> {
         await forget(() => transaction(database, (trx) => pruneAnswers(trx, ROWS_AT_ONCE)));
         await forget(() => pruneInbox(database.kysely));
       } catch (error) {
-        log.warn({ kind: 'housekeeping', err: error }, 'old rows could not be removed; it is tried again');
+        log.warn({ event: 'housekeeping', err: error }, 'old rows could not be removed; it is tried again');
       }
       await pause(clock, PAUSE_MS * (1 + random() * JITTER), stopping.signal);
     }

@@ -47,7 +47,8 @@ export async function dataCenterToReach(
           throw new Error(`The local Telegram at ${localAddress} (LOCAL_TELEGRAM_ADDRESS) does not answer.`, {
             cause: error,
           });
-        if (attempt === 1) log.info({ kind: 'waiting' }, `waiting for the local Telegram at ${localAddress}`);
+        if (attempt === 1)
+          log.info({ event: 'waiting' }, `waiting for the local Telegram at ${localAddress}`);
         await pause(clock, PAUSE_MS, signal);
       }
     }

@@ -58,4 +58,5 @@ export const fields = {
   meshKeyFile: shared.meshKeyFile,
   reflection: shared.reflection,
   logLevel: shared.logLevel,
+  logCalls: shared.logCalls,
 };

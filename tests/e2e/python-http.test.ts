@@ -63,7 +63,7 @@ async function startGateway(env: NodeJS.ProcessEnv): Promise<{ child: ChildProce
   const port = await new Promise<unknown>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const entry = JSON.parse(line) as Record<string, unknown>;
-      if (entry['kind'] === 'serving') resolve(entry['grpc_port']);
+      if (entry['event'] === 'serving') resolve(entry['grpc_port']);
     });
     child.once('exit', (code) => reject(new Error(`the gateway ended with ${code}: ${complaint}`)));
   });

@@ -29,8 +29,8 @@ afterAll(async () => {
   folder.close();
 });
 
-const linesOf = (kind: string) =>
-  mesh.replicas.flatMap(({ log }) => log.filter((line) => line['kind'] === kind));
+const linesOf = (event: string) =>
+  mesh.replicas.flatMap(({ log }) => log.filter((line) => line['event'] === event));
 
 test('at the start one replica takes the folder over, and says so', async () => {
   await expect.poll(async () => (await client.listSessions({})).sessions.length).toBe(40);

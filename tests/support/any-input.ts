@@ -45,7 +45,7 @@ export async function faultless(method: DescMethod, target: Target): Promise<boo
   );
   const { child, log } = target.process;
   expect(child.exitCode).toBeNull();
-  expect(log.filter(({ kind }) => kind === 'rpc_fault' || kind === 'fatal')).toEqual([]);
+  expect(log.filter(({ event }) => event === 'rpc_fault' || event === 'fatal')).toEqual([]);
   return true;
 }
 

@@ -26,7 +26,7 @@ export async function startServiceProcess(name: string, env: NodeJS.ProcessEnv):
     lines.on('line', (line) => {
       const entry = JSON.parse(line) as Record<string, unknown>;
       log.push(entry);
-      if (entry['kind'] === 'serving') resolve(entry);
+      if (entry['event'] === 'serving') resolve(entry);
     });
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code}: ${complaint}`)));
   });

@@ -93,7 +93,7 @@ export function startSettling({ accounts, telegram, registry }: SettlingParts): 
       await resumeLogOut(accounts, reached, row, limits);
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
-      const line = { kind: 'log_out_not_ended', account_id: row.account_id, err: error };
+      const line = { event: 'log_out_not_ended', account_id: row.account_id, err: error };
       log.warn(line, 'a log-out that was begun is tried again');
     }
   }
@@ -114,7 +114,7 @@ export function startSettling({ accounts, telegram, registry }: SettlingParts): 
       const isFinal = error.reason === ErrorReason.NOT_FOUND || error.reason === ErrorReason.ALREADY_EXISTS;
       if (isFinal) await told(row, row.session_revision);
       log.warn(
-        { kind: 'session_not_told', session_id: String(sessionId), account_id: accountId, err: error },
+        { event: 'session_not_told', session_id: String(sessionId), account_id: accountId, err: error },
         isFinal
           ? 'the pool has another session for an account'
           : 'the pool was not told of an account; it is tried again',
@@ -143,7 +143,7 @@ export function startSettling({ accounts, telegram, registry }: SettlingParts): 
         await pass();
         await prune();
       } catch (error) {
-        log.warn({ kind: 'settling_failed', err: error }, 'the pool is told of accounts later');
+        log.warn({ event: 'settling_failed', err: error }, 'the pool is told of accounts later');
       }
       await pause(clock, EVERY_MS, AbortSignal.any([sleep.signal, stopping.signal]));
     }

@@ -92,7 +92,7 @@ export function startHealthSweep(
       outcome = ErrorReasonSchema.value[reason]!.localName.toLowerCase();
       // What it says of the account was kept; that a session is in use, or can not be reached, is nobody's news.
       log.debug(
-        { kind: 'account_not_checked', account_id: row.account_id, err: error },
+        { event: 'account_not_checked', account_id: row.account_id, err: error },
         'a check had no answer',
       );
     }
@@ -102,7 +102,7 @@ export function startHealthSweep(
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       const waitMs = await step().catch((error: unknown) => {
-        log.warn({ kind: 'health_sweep_failed', err: error }, 'the health sweep goes on later');
+        log.warn({ event: 'health_sweep_failed', err: error }, 'the health sweep goes on later');
         return AFTER_FAILURE_MS;
       });
       await pause(clock, Math.min(waitMs, LONGEST_PAUSE_MS), stopping.signal);

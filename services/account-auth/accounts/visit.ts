@@ -140,7 +140,7 @@ function openSession(
 function keepWay({ clock, log }: Visiting, way: HeldEgress, held: HeldSession): { stop(): Promise<void> } {
   let isOver = false;
   const warn = (error: unknown): void =>
-    log.warn({ kind: 'egress_not_kept', err: error }, 'a place on a proxy was not renewed or given back');
+    log.warn({ event: 'egress_not_kept', err: error }, 'a place on a proxy was not renewed or given back');
   const renew = async (): Promise<void> => {
     if (isOver) return;
     const isKept = await way.renew().catch((error: unknown) => {

@@ -15,7 +15,7 @@ export async function ensureOperator(
   const user = await makeFirstOperator(identity, { email, password });
   if (!user) return;
   identity.log.warn(
-    { kind: 'operator_created', user_id: user.user_id },
+    { event: 'operator_created', user_id: user.user_id },
     'the first operator was created; its password is on standard error, this once',
   );
   say(

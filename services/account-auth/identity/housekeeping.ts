@@ -56,7 +56,7 @@ export function startHousekeeping({ database, clock, log, wakeRelay }: AccountAu
         while (!stopping.signal.aborted && (await pass()));
       } catch (error) {
         log.warn(
-          { kind: 'housekeeping', err: error },
+          { event: 'housekeeping', err: error },
           'what has ended could not be cleared; it is tried again',
         );
       }

@@ -38,7 +38,7 @@ export function createKeyUsage({ database, clock, log }: AccountAuth): KeyUsage 
     while (!stopping.signal.aborted) {
       await pause(clock, FLUSH_MS, stopping.signal);
       await flush().catch((error: unknown) =>
-        log.info({ kind: 'key_usage', err: error }, 'when keys were used could not be written'),
+        log.info({ event: 'key_usage', err: error }, 'when keys were used could not be written'),
       );
     }
   }

@@ -77,7 +77,7 @@ export async function openTokenKeys(base: AccountAuth, settings: TokenKeySetting
       await pause(clock, RELOAD_MS, stopping.signal);
       if (stopping.signal.aborted) return;
       await reload().catch((error: unknown) =>
-        log.warn({ kind: 'token_keys', err: error }, 'the token keys could not be read; it is tried again'),
+        log.warn({ event: 'token_keys', err: error }, 'the token keys could not be read; it is tried again'),
       );
     }
   }
@@ -167,7 +167,7 @@ async function insertKey(
       ${sealed.wrappedKey}, ${sealed.ciphertext}, coalesce(${activeTime}::timestamptz, clock_timestamp()))`.execute(
     trx,
   );
-  base.log.info({ kind: 'token_key_made', purpose, key_id: keyId }, 'a new key for tokens was made');
+  base.log.info({ event: 'token_key_made', purpose, key_id: keyId }, 'a new key for tokens was made');
 }
 
 async function readKeys(trx: AccountAuthTransaction): Promise<KeyRow[]> {

@@ -22,7 +22,7 @@ export function createApplicationStop({ clock, log }: { clock: Clock; log: Logge
     refused(telegramError) {
       stop = { telegramError, until: clock.monotonic() + STOP_MS };
       measureCondition('logins_stop');
-      log.error({ kind: 'logins_stopped', telegramError }, 'Telegram refuses this application: no logins');
+      log.error({ event: 'logins_stopped', telegramError }, 'Telegram refuses this application: no logins');
       return new LoginsStopped(telegramError, STOP_MS);
     },
   };

@@ -95,7 +95,7 @@ export function fromRegistry(
         // The proxy may have filled up meanwhile, or be gone: then the account gets another when it connects.
         if (!(error instanceof DomainError) || isPassing(error)) throw error;
         log.warn(
-          { kind: 'proxy_not_kept', accountId, proxyId, problem: safeMessage(error) },
+          { event: 'proxy_not_kept', accountId, proxyId, problem: safeMessage(error) },
           'an account does not keep the proxy of its login',
         );
       }

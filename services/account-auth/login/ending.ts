@@ -76,7 +76,7 @@ export async function forgetAtTelegram(held: HeldLogin): Promise<void> {
     else await held.call(new Api.auth.LogOut());
   } catch (error) {
     held.logins.log.info(
-      { kind: 'login_not_forgotten', loginId: row.login_id, problem: safeMessage(error) },
+      { event: 'login_not_forgotten', loginId: row.login_id, problem: safeMessage(error) },
       'Telegram could not be told that a login was given up',
     );
   }

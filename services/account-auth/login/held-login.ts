@@ -115,7 +115,7 @@ export class HeldLogin {
     } catch (error) {
       // It ends by itself: whoever goes on waits a little longer.
       this.logins.log.warn(
-        { kind: 'login_release_failed', loginId, problem: safeMessage(error) },
+        { event: 'login_release_failed', loginId, problem: safeMessage(error) },
         'a login could not be let go',
       );
     }
@@ -161,7 +161,7 @@ export class HeldLogin {
     } catch (error) {
       // Until the expiry's timer fires, it is tried again.
       this.logins.log.warn(
-        { kind: 'login_renewal_failed', loginId: this.#row.login_id, problem: safeMessage(error) },
+        { event: 'login_renewal_failed', loginId: this.#row.login_id, problem: safeMessage(error) },
         'a login under way could not be renewed',
       );
     }

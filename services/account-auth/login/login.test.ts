@@ -403,7 +403,7 @@ describe('what Telegram refuses', () => {
     await fault(['auth.sendCode'], 'API_ID_INVALID');
     const start = () => startLogin(replica.logins, loginWish(newTenant(), phone), limits());
     await expect(start()).rejects.toMatchObject({ metadata: { telegram_error: 'API_ID_INVALID' } });
-    expect(lines).toEqual([{ kind: 'logins_stopped', telegramError: 'API_ID_INVALID' }]);
+    expect(lines).toEqual([{ event: 'logins_stopped', telegramError: 'API_ID_INVALID' }]);
     const before = await calls('auth.sendCode');
     await expect(start()).rejects.toMatchObject({ metadata: { telegram_error: 'API_ID_INVALID' } });
     expect(await calls('auth.sendCode')).toBe(before);

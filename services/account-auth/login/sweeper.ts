@@ -40,7 +40,7 @@ export function startLoginSweeper(logins: Logins): LoginSweeper {
       await endOverdue(logins, login);
     } catch (error) {
       log.warn(
-        { kind: 'login_sweep_failed', loginId: login.login_id, err: error },
+        { event: 'login_sweep_failed', loginId: login.login_id, err: error },
         'a login could not be ended; it is tried again',
       );
     }
@@ -70,7 +70,7 @@ export function startLoginSweeper(logins: Logins): LoginSweeper {
       try {
         while (!stopping.signal.aborted && (await pass()));
       } catch (error) {
-        log.warn({ kind: 'login_sweep_failed', err: error }, 'logins could not be swept; it is tried again');
+        log.warn({ event: 'login_sweep_failed', err: error }, 'logins could not be swept; it is tried again');
       }
       await pause(clock, EVERY_MS, stopping.signal);
     }

@@ -97,7 +97,7 @@ export class TelegramConnection {
       .letGo()
       .catch((error: unknown) =>
         this.#login.logins.log.warn(
-          { kind: 'egress_release_failed', err: error },
+          { event: 'egress_release_failed', err: error },
           'a place on a proxy is kept until it ends by itself',
         ),
       );

@@ -31,7 +31,7 @@ export function followRevocations(options: {
         const { keyId, loginId } = payload.value;
         for (const id of [keyId, loginId]) if (id !== '') revocations.end(id);
       } else
-        log.warn({ kind: 'revocation_unreadable', event_id: event.eventId }, 'an event says no revocation');
+        log.warn({ event: 'revocation_unreadable', event_id: event.eventId }, 'an event says no revocation');
       return Promise.resolve();
     },
   });

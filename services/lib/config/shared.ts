@@ -1,4 +1,5 @@
 import type { Field } from './config.ts';
+import { everyCall, type CallShare } from '#lib/telemetry/call-share.ts';
 import { choice, duration, field, integer, optionalText, required, text } from './config.ts';
 
 export const databaseUrl: Field<string> = field('DATABASE_URL', {
@@ -164,6 +165,21 @@ export const reflection = choice('REFLECTION', {
   doc: 'Who may list the services and their messages over gRPC reflection.',
   values: ['on', 'authenticated', 'off'],
   default: 'authenticated',
+});
+
+export const logCalls: Field<CallShare> = field<CallShare>('LOG_CALLS', {
+  doc: 'Which calls get a line of their own: all, failed (whose code is not OK), none, or the share of those that succeed that do, as 5%, besides all that failed. A call is logged by every process it comes through or by none.',
+  defaultText: 'all',
+  read: (raw) => {
+    if (raw === 'all') return everyCall;
+    if (raw === 'failed') return { succeeded: 0, failed: true };
+    if (raw === 'none') return { succeeded: 0, failed: false };
+    const percent = /^(\d{1,3}(?:\.\d{1,4})?)%$/.exec(raw)?.[1];
+    if (percent === undefined || Number(percent) > 100)
+      throw new Error('must be all, failed, none or a share like 5%');
+    return { succeeded: Number(percent) / 100, failed: true };
+  },
+  unset: () => everyCall,
 });
 
 export const logLevel = choice('LOG_LEVEL', {

@@ -83,7 +83,7 @@ export function createLanes<D extends Delivery>(options: {
       const fields = { durable, subject: head.event.subject, eventId: head.event.eventId };
       const { attempts } = lane;
       log[attempts >= ATTEMPTS_UNTIL_STUCK ? 'error' : 'warn'](
-        { kind: 'event_failed', ...fields, attempts, retryMs, err: error },
+        { event: 'event_failed', ...fields, attempts, retryMs, err: error },
         'an event was not handled; it and later ones of its entity wait',
       );
       void later(key, lane, retryMs);

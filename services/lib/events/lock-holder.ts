@@ -69,7 +69,7 @@ export function holdLock(options: LockHolderOptions): LockHolder {
       if (signal.aborted) return;
       held = true;
       failures = 0;
-      log.info({ kind: 'lock_taken', lock: lockName }, `this process now holds the lock "${lockName}"`);
+      log.info({ event: 'lock_taken', lock: lockName }, `this process now holds the lock "${lockName}"`);
       await options.whileHeld(client, signal);
     } finally {
       held = false;
@@ -91,7 +91,7 @@ export function holdLock(options: LockHolderOptions): LockHolder {
         if (stopping.signal.aborted) return;
         failures += 1;
         log.warn(
-          { kind: 'lock_connection_failed', lock: lockName, failures, err: error },
+          { event: 'lock_connection_failed', lock: lockName, failures, err: error },
           `the connection for the lock "${lockName}" failed; trying again`,
         );
       }
@@ -107,7 +107,7 @@ export function holdLock(options: LockHolderOptions): LockHolder {
     async stop() {
       stopping.abort();
       if ((await within(clock, stopLimitMs, running)) === expired)
-        log.warn({ kind: 'lock_not_released', lock: lockName }, `"${lockName}" was not released in time`);
+        log.warn({ event: 'lock_not_released', lock: lockName }, `"${lockName}" was not released in time`);
     },
   };
 }

@@ -71,7 +71,7 @@ export async function consumeFromNats(
     const place = placeOf(message);
     if (!event || !place) {
       log.error(
-        { kind: 'event_malformed', subject: message.subject },
+        { event: 'event_malformed', subject: message.subject },
         'a message is not an event of ours; skipped',
       );
       wire.publish(message.reply, '+TERM');
@@ -140,7 +140,7 @@ export async function consumeFromNats(
         if (next === 'recreate' && wire.isUp()) await wire.ensureConsumer(config);
       } catch (error) {
         log.warn(
-          { kind: 'consumer_pull_failed', durable, err: error },
+          { event: 'consumer_pull_failed', durable, err: error },
           'events could not be fetched; trying again',
         );
       }

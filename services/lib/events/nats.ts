@@ -95,7 +95,7 @@ async function openConnection(options: Required<NatsBusOptions>): Promise<Connec
           { cause: error },
         );
       if (attempt === 1)
-        log.info({ kind: 'waiting', waitingFor: 'nats', places, problem }, `waiting for NATS at ${places}`);
+        log.info({ event: 'waiting', waitingFor: 'nats', places, problem }, `waiting for NATS at ${places}`);
     }
     await pause(clock, backoffMs(attempt, RECONNECT));
   }
@@ -135,13 +135,13 @@ async function connectOnce(options: Required<NatsBusOptions>, servers: URL[]): P
         up = false;
         // A request that waits at the server is forgotten there.
         for (const receive of receivers) receive(new BusUnavailable('the connection to NATS broke'));
-        log.warn({ kind: 'nats_disconnected' }, 'the connection to NATS broke; connecting again');
+        log.warn({ event: 'nats_disconnected' }, 'the connection to NATS broke; connecting again');
       } else if (type === Events.Reconnect) {
         up = true;
         failures = 0;
-        log.info({ kind: 'nats_reconnected' }, 'connected to NATS again');
+        log.info({ event: 'nats_reconnected' }, 'connected to NATS again');
       } else if (type === Events.Error) {
-        log.warn({ kind: 'nats_error', problem: data as string }, 'NATS reports an error');
+        log.warn({ event: 'nats_error', problem: data as string }, 'NATS reports an error');
       }
     }
   })();

@@ -96,7 +96,7 @@ export async function consumeFromPostgres(options: PostgresConsumerOptions): Pro
       await lanes.stop(STOP_LIMIT_MS);
       // A lost connection has lost the lock too, and then somebody else may be further on already.
       await save().catch((error: unknown) =>
-        log.info({ kind: 'position_not_saved', durable, err: error }, 'some events will be handled again'),
+        log.info({ event: 'position_not_saved', durable, err: error }, 'some events will be handled again'),
       );
     }
   }

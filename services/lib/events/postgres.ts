@@ -51,7 +51,7 @@ export async function openPostgresBus(options: PostgresBusOptions): Promise<Even
   let pruning = clock.setTimer(PRUNE_EVERY_MS, pruneAndAgain);
   function pruneAndAgain(): void {
     prune(database.pool).catch((error: unknown) =>
-      log.warn({ kind: 'events_not_pruned', err: error }, 'old events were not removed; trying again later'),
+      log.warn({ event: 'events_not_pruned', err: error }, 'old events were not removed; trying again later'),
     );
     pruning = clock.setTimer(PRUNE_EVERY_MS, pruneAndAgain);
   }

@@ -1,6 +1,7 @@
 import packageJson from '../../../package.json' with { type: 'json' };
 import { ConfigError, describeConfig, readConfig, type Config, type Fields } from '../config/config.ts';
 import { createLogger, type Logger, type LogLevel } from '../telemetry/log.ts';
+import type { CallShare } from '../telemetry/call-share.ts';
 import { safeMessage } from '../telemetry/safe-error.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { createStopSequence, type StopSequence } from './stop-sequence.ts';
@@ -74,6 +75,11 @@ export async function runProcess<F extends Fields>(options: ProcessOptions<F>): 
   await runConfigured(options, config);
 }
 
+interface LogConfig {
+  logLevel?: LogLevel;
+  logCalls?: CallShare;
+}
+
 async function runConfigured<F extends Fields>(options: ProcessOptions<F>, config: Config<F>): Promise<void> {
   const {
     name,
@@ -83,14 +89,14 @@ async function runConfigured<F extends Fields>(options: ProcessOptions<F>, confi
     stopLimitMs = DEFAULT_STOP_LIMIT_MS,
   } = options;
   const clock = systemClock;
-  const level = (config as { logLevel?: LogLevel }).logLevel ?? 'info';
-  const log = createLogger({ service: name, level, version });
+  const { logLevel: level = 'info', logCalls: calls } = config as LogConfig;
+  const log = createLogger({ service: name, level, version, ...(calls ? { calls } : {}) });
   const stopping = new AbortController();
   const sequence = createStopSequence({ clock, log, limitMs: stopLimitMs });
 
   const exit = createExit({ log, stopping, sequence, limitMs: stopLimitMs, clock });
   const fail = (error: unknown): void => {
-    log.fatal({ kind: 'fatal', err: error }, 'the process cannot go on');
+    log.fatal({ event: 'fatal', err: error }, 'the process cannot go on');
     exit('fault', EXIT_FAILURE);
   };
   process.on('uncaughtException', fail);
@@ -115,7 +121,7 @@ async function runConfigured<F extends Fields>(options: ProcessOptions<F>, confi
   } catch (error) {
     // A start-up that was told to stop fails because of that.
     if (stopping.signal.aborted) return;
-    log.fatal({ kind: 'start_failed', err: error }, task ? 'the task failed' : 'the start failed');
+    log.fatal({ event: 'start_failed', err: error }, task ? 'the task failed' : 'the start failed');
     process.stderr.write(`${name}: ${task ? '' : 'cannot start: '}${safeMessage(error)}\n`);
     exit('start failed', EXIT_FAILURE);
   }
@@ -137,7 +143,7 @@ function createExit(options: {
   return (reason, code) => {
     exitCode = Math.max(exitCode, code);
     if (stopping.signal.aborted) return;
-    log.info({ kind: 'stopping', reason }, `stopping: ${reason}`);
+    log.info({ event: 'stopping', reason }, `stopping: ${reason}`);
     const startedAt = clock.monotonic();
     stopping.abort(new Error(`stopping: ${reason}`));
     // The sequence bounds itself; this one is for an event loop that it does not get back.
@@ -149,7 +155,7 @@ function createExit(options: {
       overdue.cancel();
       clearInterval(keepAlive);
       const tookMs = Math.round(clock.monotonic() - startedAt);
-      log.info({ kind: 'stopped', reason, clean, tookMs }, 'stopped');
+      log.info({ event: 'stopped', reason, clean, tookMs }, 'stopped');
       process.exit(clean ? exitCode : Math.max(exitCode, EXIT_FAILURE));
     }
   };

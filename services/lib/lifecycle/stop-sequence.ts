@@ -37,14 +37,14 @@ export function createStopSequence(options: {
         })(),
       );
       if (outcome === expired) {
-        log.warn({ kind: 'stop_timed_out', step: name, limitMs: limit }, `${name} did not stop in time`);
+        log.warn({ event: 'stop_timed_out', step: name, limitMs: limit }, `${name} did not stop in time`);
         return false;
       }
       const tookMs = Math.round(clock.monotonic() - startedAt);
-      log.debug({ kind: 'stopped', step: name, tookMs }, `${name} has stopped`);
+      log.debug({ event: 'stopped', step: name, tookMs }, `${name} has stopped`);
       return true;
     } catch (error) {
-      log.error({ kind: 'stop_failed', step: name, err: error }, `${name} failed to stop`);
+      log.error({ event: 'stop_failed', step: name, err: error }, `${name} failed to stop`);
       return false;
     }
   }

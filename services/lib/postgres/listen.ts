@@ -31,7 +31,7 @@ export function listen(options: ListenOptions): Listener {
   const closing = new AbortController();
   const over = keepListening({ ...options, clock }, closing.signal);
   over.catch((error: unknown) =>
-    log.error({ kind: 'listener_ended', err: error }, 'a listener ended by a fault'),
+    log.error({ event: 'listener_ended', err: error }, 'a listener ended by a fault'),
   );
   return {
     close: async () => {
@@ -52,7 +52,10 @@ async function keepListening(options: ListenOptions & { clock: Clock }, signal: 
       failures += 1;
       if (signal.aborted) return;
       const problem = (error as Error).message;
-      log.warn({ kind: 'listener_lost', problem, failures }, 'the connection that hears notifications broke');
+      log.warn(
+        { event: 'listener_lost', problem, failures },
+        'the connection that hears notifications broke',
+      );
       const ceiling = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
       await pause(clock, ceiling * (0.5 + random() / 2), signal);
     }

@@ -48,7 +48,7 @@ export async function migrate(options: {
     const missing = missingFiles(files, await appliedFiles(client), options.folder);
     for (const file of missing) {
       await apply(client, file, schema, clock);
-      log.info({ kind: 'migration_applied', schema, migration: file.name }, 'a migration was applied');
+      log.info({ event: 'migration_applied', schema, migration: file.name }, 'a migration was applied');
     }
     return { applied: missing.map((file) => file.name), version: files.at(-1)?.version ?? 0 };
   } finally {
@@ -76,13 +76,22 @@ export async function waitForMigrations(options: {
     if (waitingFor === undefined) return;
     if (clock.monotonic() >= end)
       throw new MigrationError(`Gave up after ${options.timeoutMs / 1_000} s of waiting for ${waitingFor}.`);
-    if (waitingFor !== said) log.info({ kind: 'waiting', schema, waitingFor }, `waiting for ${waitingFor}`);
+    if (waitingFor !== said) log.info({ event: 'waiting', schema, waitingFor }, `waiting for ${waitingFor}`);
     said = waitingFor;
     await pause(clock, WAIT_STEP_MS, signal);
   }
 }
 
 const WAIT_STEP_MS = 250;
+
+/** In words, what a schema lacks of the files; undefined when nothing. */
+export async function missingMigration(options: {
+  url: string;
+  schema: string;
+  folder: string;
+}): Promise<string | undefined> {
+  return await lacking(options, await migrationFiles(options.folder));
+}
 
 async function lacking(
   options: { url: string; schema: string; folder: string },

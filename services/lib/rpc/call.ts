@@ -6,6 +6,7 @@ import type { Clock, Timer } from '#lib/lifecycle/clock.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import { permit, publicAccess } from './access.ts';
 import type { Admission, CallKind } from './admission.ts';
+import type { CallLog } from './call-log.ts';
 import { effectiveDeadline } from './deadlines.ts';
 import { Cancelled, DeadlineExceeded, GoingAway, Unauthenticated, type DomainError } from './errors.ts';
 import { whatGrpcMeant, type WireStatus } from './grpc-endings.ts';
@@ -37,6 +38,7 @@ export interface ServerState {
   readonly clock: Clock;
   readonly admission: Admission;
   readonly metrics: CallMetrics;
+  readonly callLog: CallLog;
   readonly openCalls: Set<ServerCall>;
   draining: boolean;
 }
@@ -59,6 +61,7 @@ export abstract class ServerCall implements CallContext {
   #trace!: CallSpan;
   #spanEnded = false;
   #headersSent = false;
+  #streamOpened = false;
   #ended = false;
   #closed = false;
   #running = false;
@@ -162,7 +165,11 @@ export abstract class ServerCall implements CallContext {
     const headers = new Metadata();
     headers.set('trace-id', this.#trace.traceId);
     // A refusal has headers too; this tells them apart before the first message.
-    if (isStreamOpen) headers.set('stream-open', '1');
+    if (isStreamOpen) {
+      headers.set('stream-open', '1');
+      this.#streamOpened = true;
+      this.state.callLog.opened(this, this.#trace);
+    }
     this.wire.sendMetadata(headers);
   }
 
@@ -254,7 +261,10 @@ export abstract class ServerCall implements CallContext {
     this.#deadlineTimer?.cancel();
     if (this.#onRevoked) this.#revoked?.removeEventListener('abort', this.#onRevoked);
     this.#endSpan(code, reason);
-    recordCall(this.state.metrics, this.route.telemetry, code, this.#startedAt);
+    const seconds = (performance.now() - this.#startedAt) / 1_000;
+    recordCall(this.state.metrics, this.route.telemetry, code, seconds);
+    const event = this.#streamOpened ? 'stream_ended' : 'call';
+    this.state.callLog.ended(this, this.#trace, { event, seconds, code, ...(reason ? { reason } : {}) });
     if (!reason) return;
     this.#endReason = reason;
     this.#abort?.abort(reason);

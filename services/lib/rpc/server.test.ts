@@ -104,7 +104,7 @@ test('a fault is logged with its trace and leaves nothing of itself in the answe
   expect(error.message).not.toContain('secret_table');
   expect(server.logLines).toEqual([
     expect.objectContaining({
-      kind: 'rpc_fault',
+      event: 'rpc_fault',
       method: 'telegate.test.echo.v1.EchoService/Echo',
       trace_id: expect.stringMatching(/^[0-9a-f]{32}$/),
       err: expect.objectContaining({ message: 'relation "secret_table" does not exist' }),

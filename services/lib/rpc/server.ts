@@ -3,6 +3,7 @@ import type { Authenticate } from '#lib/auth/authenticate.ts';
 import { systemClock, type Clock } from '#lib/lifecycle/clock.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import { Admission } from './admission.ts';
+import { createCallLog } from './call-log.ts';
 import type { Route, ServerState } from './call.ts';
 import { methodPath, serviceDefinition } from './definition.ts';
 import { drainServer } from './drain.ts';
@@ -55,6 +56,7 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
     clock: options.clock ?? systemClock,
     admission: new Admission(limits),
     metrics: callMetrics('server'),
+    callLog: createCallLog(options.log),
     openCalls: new Set(),
     draining: false,
   };

@@ -158,7 +158,7 @@ test('a handler that throws at once, or after its call has ended, ends its span 
   await spansOf(2);
   late.reject(new Error('late'));
   await vi.waitFor(() =>
-    expect(server.logLines).toContainEqual(expect.objectContaining({ kind: 'rpc_late_failure' })),
+    expect(server.logLines).toContainEqual(expect.objectContaining({ event: 'rpc_late_failure' })),
   );
   await serverAndClientSpans();
 });

@@ -50,7 +50,7 @@ export function methodTelemetry(
   };
 }
 
-function codeName(code: number): string {
+export function codeName(code: number): string {
   return status[code] ?? String(code);
 }
 
@@ -64,8 +64,12 @@ const SERVER_FAILURES: ReadonlySet<status> = new Set([
   status.DATA_LOSS,
 ]);
 
+export function isServerFailure(code: status): boolean {
+  return SERVER_FAILURES.has(code);
+}
+
 function isFailure(side: 'server' | 'client', code: status): boolean {
-  return side === 'server' ? SERVER_FAILURES.has(code) : code !== status.OK;
+  return side === 'server' ? isServerFailure(code) : code !== status.OK;
 }
 
 export interface CallSpan {
@@ -143,7 +147,7 @@ export function recordCall(
   callMeters: CallMetrics,
   method: MethodTelemetry,
   code: status,
-  startedAt: number,
+  seconds: number,
 ): void {
-  callMeters.duration.record((performance.now() - startedAt) / 1_000, method.byCode[code] ?? {});
+  callMeters.duration.record(seconds, method.byCode[code] ?? {});
 }

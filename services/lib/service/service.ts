@@ -117,7 +117,7 @@ export async function serveService(
   server.setServing(true);
   admin.readyWhen(ready);
   log.info(
-    { kind: 'serving', grpc_port: server.port, admin_port: admin.port },
+    { event: 'serving', grpc_port: server.port, admin_port: admin.port },
     `${what} are served on ${config.listenHost}:${server.port}`,
   );
 }

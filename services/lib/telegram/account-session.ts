@@ -178,7 +178,7 @@ export class AccountSession {
     const { log, keyMoved } = this.#options;
     const authKey = await this.#sides.keyAt(dataCenter, limits);
     await keyMoved(dataCenter, authKey);
-    log.info({ kind: 'session_moved', dataCenter }, 'Telegram moved the account to another data centre');
+    log.info({ event: 'session_moved', dataCenter }, 'Telegram moved the account to another data centre');
     const before = this.#link.link;
     this.#link.change({ home: { dataCenter, authKey } });
     await before?.closed;

@@ -151,8 +151,8 @@ class AllBreakers implements Breakers {
   #changed(breaker: Breaker): void {
     const { log } = this.#options;
     const { name, isClosed } = breaker;
-    if (isClosed) log.info({ kind: 'breaker_closed', breaker: name }, 'a breaker closed');
-    else log.warn({ kind: 'breaker_opened', breaker: name }, 'a breaker opened');
+    if (isClosed) log.info({ event: 'breaker_closed', breaker: name }, 'a breaker closed');
+    else log.warn({ event: 'breaker_opened', breaker: name }, 'a breaker opened');
     const state = breaker.state();
     for (const listener of this.#listeners) listener(state);
     if (isClosed && breaker.uses.size === 0) this.#forget(breaker);
@@ -188,7 +188,7 @@ class AllBreakers implements Breakers {
     const probed = breaker.probe(() => (use ? this.#ask(breaker, use) : Promise.resolve()));
     probed.catch((error: unknown) =>
       this.#options.log.info(
-        { kind: 'breaker_probe_failed', breaker: breaker.name, err: error },
+        { event: 'breaker_probe_failed', breaker: breaker.name, err: error },
         'a breaker stays open',
       ),
     );

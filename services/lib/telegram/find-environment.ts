@@ -62,7 +62,7 @@ export async function findTelegram(
           throw new Error(`The local Telegram at ${address} (LOCAL_TELEGRAM_ADDRESS) does not answer.`, {
             cause: error,
           });
-        if (attempt === 1) log.info({ kind: 'waiting' }, `waiting for the local Telegram at ${address}`);
+        if (attempt === 1) log.info({ event: 'waiting' }, `waiting for the local Telegram at ${address}`);
         await pause(clock, PAUSE_MS, signal);
       }
     }

@@ -238,7 +238,7 @@ export class LastingLink implements LinkSource {
     this.#nextAttemptAt = clock.monotonic() + delay;
     this.#refuse(error instanceof BreakerOpen ? error : this.#unreachable(error, delay));
     const fields = { failures: this.#failures, delayMs: Math.round(delay), err: error };
-    log.info({ kind: 'telegram_link_failed', ...fields }, 'the connection to Telegram failed');
+    log.info({ event: 'telegram_link_failed', ...fields }, 'the connection to Telegram failed');
     return delay;
   }
 
@@ -252,7 +252,7 @@ export class LastingLink implements LinkSource {
       // Too many connections: as if it had failed for long already.
       else if (verdict.kind === 'back_off') this.#failures = Math.max(this.#failures, DEGRADED_AFTER);
     } else if (!(error instanceof DialAborted))
-      this.#parts.log.error({ kind: 'connect_fault', err: error }, 'connecting failed by a fault of ours');
+      this.#parts.log.error({ event: 'connect_fault', err: error }, 'connecting failed by a fault of ours');
   }
 
   #refuse(reason: Error): void {

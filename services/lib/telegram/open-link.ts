@@ -182,7 +182,7 @@ class SocketLink implements Link {
     } catch (err) {
       // Of a layer that is not ours, perhaps: what it brought is asked for in another way.
       this.#options.log.warn({
-        kind: 'update_unreadable',
+        event: 'update_unreadable',
         err: new CallUnreadable('unreadable', { cause: err }),
       });
       updates = new Api.UpdatesTooLong();
@@ -194,7 +194,7 @@ class SocketLink implements Link {
     try {
       this.#listener?.(updates);
     } catch (err) {
-      this.#options.log.error({ kind: 'update_listener_failed', err }, 'a listener of updates failed');
+      this.#options.log.error({ event: 'update_listener_failed', err }, 'a listener of updates failed');
     }
   }
 

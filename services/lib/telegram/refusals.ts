@@ -87,7 +87,7 @@ export class Refusals {
         if (verdict.step === 'logins_stop') {
           measureCondition('logins_stop');
           log.error(
-            { kind: 'logins_stopped', telegramError: error.type },
+            { event: 'logins_stopped', telegramError: error.type },
             'Telegram refuses this application',
           );
         }

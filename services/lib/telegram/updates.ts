@@ -188,7 +188,7 @@ export class UpdateLoop implements Watched {
       if (this.#sequence.expect(state)) this.#probesAhead += 1;
     } catch (error) {
       // The age goes on growing, and whoever watches it acts on that.
-      log.warn({ kind: 'updates_probe_failed', err: error }, 'a quiet session did not answer');
+      log.warn({ event: 'updates_probe_failed', err: error }, 'a quiet session did not answer');
     }
   }
 

@@ -34,7 +34,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_LIMIT_MS, headersTimeout: REQUEST_LIMIT_MS },
     (request, response) => {
       answer(request, response, options).catch((error: unknown) => {
-        options.log.error({ kind: 'admin_request_failed', err: error }, 'an admin request failed');
+        options.log.error({ event: 'admin_request_failed', err: error }, 'an admin request failed');
         if (!response.headersSent) reply(response, 500, 'internal error\n');
       });
     },
@@ -91,7 +91,7 @@ async function askReadiness(options: AdminServerOptions): Promise<Readiness> {
       ? { ok: false, waitingFor: ['an answer of the readiness check'] }
       : readiness;
   } catch (error) {
-    log.warn({ kind: 'readiness_check_failed', err: error }, 'the readiness check failed');
+    log.warn({ event: 'readiness_check_failed', err: error }, 'the readiness check failed');
     return { ok: false, waitingFor: ['a readiness check that works'] };
   }
 }

@@ -1,9 +1,13 @@
+import { OTLPLogExporter as GrpcLogs } from '@opentelemetry/exporter-logs-otlp-grpc';
+import { OTLPLogExporter as JsonLogs } from '@opentelemetry/exporter-logs-otlp-http';
+import { OTLPLogExporter as ProtobufLogs } from '@opentelemetry/exporter-logs-otlp-proto';
 import { OTLPMetricExporter as GrpcMetrics } from '@opentelemetry/exporter-metrics-otlp-grpc';
 import { OTLPMetricExporter as JsonMetrics } from '@opentelemetry/exporter-metrics-otlp-http';
 import { OTLPMetricExporter as ProtobufMetrics } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { OTLPTraceExporter as GrpcTraces } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { OTLPTraceExporter as JsonTraces } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as ProtobufTraces } from '@opentelemetry/exporter-trace-otlp-proto';
+import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import { ConsoleSpanExporter, type SpanExporter } from '@opentelemetry/sdk-trace';
 
@@ -31,6 +35,16 @@ export function metricExporters(env: NodeJS.ProcessEnv): PushMetricExporter[] {
   return [new byProtocol[protocol(env, 'METRICS')]()];
 }
 
+/** Lines are always on standard output; they leave as OTLP too where traces do, unless OTEL_LOGS_EXPORTER says none. */
+export function logExporters(env: NodeJS.ProcessEnv): LogRecordExporter[] {
+  if (isDisabled(env)) return [];
+  const endpoint = env['OTEL_EXPORTER_OTLP_LOGS_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'];
+  const names = exporterNames(env, 'OTEL_LOGS_EXPORTER', endpoint ? ['otlp'] : [], ['otlp']);
+  if (!names.includes('otlp')) return [];
+  const byProtocol = { grpc: GrpcLogs, 'http/json': JsonLogs, 'http/protobuf': ProtobufLogs };
+  return [new byProtocol[protocol(env, 'LOGS')]()];
+}
+
 export function isDisabled(env: NodeJS.ProcessEnv): boolean {
   return env['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true';
 }
@@ -54,7 +68,7 @@ function exporterNames(
 
 const PROTOCOLS = ['grpc', 'http/json', 'http/protobuf'] as const;
 
-function protocol(env: NodeJS.ProcessEnv, signal: 'TRACES' | 'METRICS'): (typeof PROTOCOLS)[number] {
+function protocol(env: NodeJS.ProcessEnv, signal: 'TRACES' | 'METRICS' | 'LOGS'): (typeof PROTOCOLS)[number] {
   const own = `OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`;
   const variable = env[own] ? own : 'OTEL_EXPORTER_OTLP_PROTOCOL';
   const given = env[variable]?.trim() || 'http/protobuf';

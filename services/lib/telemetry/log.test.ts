@@ -1,7 +1,8 @@
 import { ROOT_CONTEXT, trace, context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { afterEach, expect, test } from 'vitest';
-import { createLogger, isSecretName, type LogLevel } from './log.ts';
+import { createLogger, type LogLevel } from './log.ts';
+import { isSecretName } from './redaction.ts';
 
 const CANARY = 'canary-5f3a';
 
@@ -18,18 +19,29 @@ function capture(level: LogLevel = 'trace') {
 
 afterEach(() => context.disable());
 
-test('a line is JSON with level by name, time, service, kind and message', () => {
+test('a line is JSON with level by name, time, service, kind, event and message', () => {
   const { log, last } = capture();
-  log.info({ kind: 'relay_started', schema: 'pool' }, 'the relay has started');
+  log.info({ event: 'relay_started', schema: 'pool' }, 'the relay has started');
   expect(last()).toMatchObject({
     level: 'info',
     service: 'sample',
     version: '1.2.3',
-    kind: 'relay_started',
+    kind: 'process',
+    event: 'relay_started',
     schema: 'pool',
     message: 'the relay has started',
   });
   expect(Date.parse(String(last()['time']))).not.toBeNaN();
+});
+
+test('the list of kinds is closed: an error is of its kind, and a kind that is none is the event', () => {
+  const { log, last } = capture();
+  log.error({ event: 'x_failed' }, 'failed');
+  expect(last()).toMatchObject({ kind: 'error', event: 'x_failed' });
+  log.error({ kind: 'auth', event: 'login_failed' }, 'failed');
+  expect(last()).toMatchObject({ kind: 'auth', event: 'login_failed' });
+  log.info({ kind: 'made_up' }, 'something');
+  expect(last()).toMatchObject({ kind: 'process', event: 'made_up' });
 });
 
 test.each([
@@ -54,7 +66,7 @@ test.each([
   'databaseUrl',
 ])('the field %s is redacted at any depth, in bindings and in lists too', (name) => {
   const { log, lines } = capture();
-  log.info({ kind: 'x', [name]: CANARY }, 'flat');
+  log.info({ event: 'x', [name]: CANARY }, 'flat');
   log.info({ request: { metadata: [{ [name]: CANARY }] } }, 'deep');
   log.info({ metadata: new Map([[name, CANARY]]) }, 'map');
   log.child({ [name]: CANARY, nested: { [name]: CANARY } }).info('child');

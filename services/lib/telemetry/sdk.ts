@@ -14,7 +14,8 @@ import { PeriodicExportingMetricReader, type MeterProvider } from '@opentelemetr
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { systemClock, within, expired, type Clock } from '../lifecycle/clock.ts';
-import { metricExporters, spanExporters } from './exporters.ts';
+import { logExporters, metricExporters, spanExporters } from './exporters.ts';
+import { startLogExport, stopLogExport } from './log-export.ts';
 import type { Logger } from './log.ts';
 import { meter, startMetrics, stopMetrics } from './metrics.ts';
 import { observeProcess } from './process-metrics.ts';
@@ -53,21 +54,25 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   const readers = metricExporters(env).map(
     (exporter) => new PeriodicExportingMetricReader({ exporter, ...settings.metrics }),
   );
+  const records = logExporters(env);
   const resource = createResource(options);
   const meterProvider = startMetrics(resource, readers);
   const stopObserving = observeProcess(meter());
   const sdk = exporters.length > 0 ? startRecording(exporters, resource, meterProvider, settings) : undefined;
   if (!sdk) registerUnrecorded();
+  const lines =
+    records.length > 0 ? startLogExport(records, resource, meterProvider, settings.lines) : undefined;
 
   async function shutdown(): Promise<void> {
-    const work = Promise.allSettled([sdk?.shutdown(), meterProvider.shutdown()]);
+    const work = Promise.allSettled([sdk?.shutdown(), lines?.shutdown(), meterProvider.shutdown()]);
     const outcome = await within(clock, SHUTDOWN_LIMIT_MS, work);
     const failed = outcome === expired ? undefined : outcome.find((one) => one.status === 'rejected');
     if (outcome === expired || failed)
       log?.warn(
-        { kind: 'telemetry_incomplete', problem: failed ? safeMessage(failed.reason) : 'it did not answer' },
-        'the collector did not take the last spans',
+        { event: 'telemetry_incomplete', problem: failed ? safeMessage(failed.reason) : 'it did not answer' },
+        'the collector did not take the last spans or lines',
       );
+    stopLogExport();
     stopObserving();
     stopMetrics();
     trace.disable();
@@ -136,6 +141,12 @@ function readSettings(env: NodeJS.ProcessEnv) {
       scheduledDelayMillis: positive(env, 'OTEL_BSP_SCHEDULE_DELAY', DEFAULT_DELAY_MS),
       exportTimeoutMillis: positive(env, 'OTEL_BSP_EXPORT_TIMEOUT', 30_000),
     },
+    lines: {
+      maxQueueSize: positive(env, 'OTEL_BLRP_MAX_QUEUE_SIZE', DEFAULT_QUEUE),
+      maxExportBatchSize: positive(env, 'OTEL_BLRP_MAX_EXPORT_BATCH_SIZE', DEFAULT_BATCH),
+      scheduledDelayMillis: positive(env, 'OTEL_BLRP_SCHEDULE_DELAY', DEFAULT_DELAY_MS),
+      exportTimeoutMillis: positive(env, 'OTEL_BLRP_EXPORT_TIMEOUT', 30_000),
+    },
     metrics: {
       exportIntervalMillis: positive(env, 'OTEL_METRIC_EXPORT_INTERVAL', 60_000),
       exportTimeoutMillis: positive(env, 'OTEL_METRIC_EXPORT_TIMEOUT', 30_000),
@@ -167,7 +178,7 @@ function complainTo(log: Logger, clock: Clock): void {
       return;
     }
     log.warn(
-      { kind: 'telemetry_problem', problem: message.slice(0, 300), suppressed },
+      { event: 'telemetry_problem', problem: message.slice(0, 300), suppressed },
       'telemetry has a problem; the service itself is not affected',
     );
     lastAt = clock.monotonic();

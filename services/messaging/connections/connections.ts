@@ -122,7 +122,10 @@ export class HeldConnections implements Connections {
       try {
         if (!until.aborted) onStanding?.(standing);
       } catch (err) {
-        this.#parts.log.error({ kind: 'standing_not_heard', err }, 'a watcher failed to hear of its session');
+        this.#parts.log.error(
+          { event: 'standing_not_heard', err },
+          'a watcher failed to hear of its session',
+        );
       }
     };
     void this.#parts.keeper.keep(
@@ -236,7 +239,7 @@ export class HeldConnections implements Connections {
       try {
         listener(view, event);
       } catch (err) {
-        this.#parts.log.error({ kind: 'session_listener_failed', err }, 'a listener to sessions failed');
+        this.#parts.log.error({ event: 'session_listener_failed', err }, 'a listener to sessions failed');
       }
     }
   }
@@ -266,7 +269,7 @@ export class HeldConnections implements Connections {
         for (const holding of idle)
           if (!kept.has(holding.sessionId) && !holding.isUsed) void holding.giveBack(0);
       } catch (err) {
-        log.warn({ kind: 'idle_sweep', err }, 'sessions that nobody uses are looked for again');
+        log.warn({ event: 'idle_sweep', err }, 'sessions that nobody uses are looked for again');
       }
     }
   }

@@ -92,7 +92,7 @@ export function fromRegistry(
     } catch (error) {
       // Said twice, it does no harm.
       over = [...closedHoldIds, ...over];
-      log.warn({ kind: 'ways_out_not_held', err: error }, 'ways out are kept at the next attempt');
+      log.warn({ event: 'ways_out_not_held', err: error }, 'ways out are kept at the next attempt');
     }
     plan(over.length > 0 ? CLOSED_WITHIN_MS : HOLD_EVERY_MS / 4);
   }
@@ -123,7 +123,7 @@ export function fromRegistry(
       try {
         await registry.holdEgress({ processId, closedHoldIds }, { parent: callOf(NO_TENANT) });
       } catch (error) {
-        log.warn({ kind: 'ways_out_not_given_back', err: error }, 'ways out end by themselves');
+        log.warn({ event: 'ways_out_not_given_back', err: error }, 'ways out end by themselves');
       }
     },
   };

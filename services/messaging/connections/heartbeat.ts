@@ -43,7 +43,7 @@ export class Heartbeat {
       try {
         await store.beat(database, { processId, address });
       } catch (err) {
-        log.warn({ kind: 'heartbeat', err }, 'other processes can not hear from this one');
+        log.warn({ event: 'heartbeat', err }, 'other processes can not hear from this one');
       }
     }
   }

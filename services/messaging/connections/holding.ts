@@ -246,7 +246,7 @@ export class Holding {
     this.#wayOut.closed();
     // What the updates' reader still has, it may have for longer than the claim lives.
     void this.updates?.close().catch((error: unknown) => {
-      this.#parts.log.warn({ kind: 'updates_not_saved', err: error }, 'updates will come again');
+      this.#parts.log.warn({ event: 'updates_not_saved', err: error }, 'updates will come again');
     });
   }
 
@@ -313,7 +313,10 @@ export class Holding {
       if (this.updates) this.#session.useEgress(this.#wayOut.egress);
     } catch (error) {
       if (!this.isClosing)
-        log.warn({ kind: 'user_not_found_out', err: error }, 'the updates of a session are not followed yet');
+        log.warn(
+          { event: 'user_not_found_out', err: error },
+          'the updates of a session are not followed yet',
+        );
     } finally {
       this.#isFinding = false;
     }

@@ -106,7 +106,7 @@ export class Keeper {
 
   #note(row: store.HeldRow | bigint): void {
     this.#notes.submit(row).catch((err: unknown) => {
-      this.#parts.log.warn({ kind: 'held_not_noted', err }, 'other processes do not know what is held here');
+      this.#parts.log.warn({ event: 'held_not_noted', err }, 'other processes do not know what is held here');
     });
   }
 
@@ -138,7 +138,7 @@ export class Keeper {
     signal.addEventListener('abort', wake, { once: true });
     if (entry.wake.size === 1)
       store.renewKeeps(database, processId, [{ sessionId, tenantId }]).catch((err: unknown) => {
-        log.warn({ kind: 'keep_not_noted', err }, 'a session that is held elsewhere is kept a moment later');
+        log.warn({ event: 'keep_not_noted', err }, 'a session that is held elsewhere is kept a moment later');
       });
     await promise;
     signal.removeEventListener('abort', wake);
@@ -147,7 +147,7 @@ export class Keeper {
     this.#elsewhere.delete(sessionId);
     await store
       .endKeep(database, processId, sessionId)
-      .catch((err: unknown) => log.warn({ kind: 'keep_not_ended', err }, 'a keep ends by itself'));
+      .catch((err: unknown) => log.warn({ event: 'keep_not_ended', err }, 'a keep ends by itself'));
   }
 
   async #renew(): Promise<void> {
@@ -163,7 +163,7 @@ export class Keeper {
             for (const wake of this.#elsewhere.get(sessionId)?.wake ?? []) wake();
         }
       } catch (err) {
-        log.warn({ kind: 'keeps_not_renewed', err }, 'keeps are renewed again');
+        log.warn({ event: 'keeps_not_renewed', err }, 'keeps are renewed again');
       }
     }
   }

@@ -35,7 +35,7 @@ export function createTeller(parts: TellParts): Teller {
         wakeRelay();
       } catch (err) {
         log.error(
-          { kind: 'event_not_told', event: told.payload.case, err },
+          { event: 'event_not_told', payload: told.payload.case, err },
           'an event could not be published',
         );
       }

@@ -91,7 +91,7 @@ export function createPeerBook({ database, clock, log, mostPeers = MOST_PEERS }:
       .catch((error: unknown) => {
         // It is taught again with the next answer that speaks of it, once memory has let go of it.
         seen.delete(keyOf(learned.sessionId, learned.peer.form));
-        log.warn({ kind: 'peers_not_written', err: error }, 'whom a session met could not be written');
+        log.warn({ event: 'peers_not_written', err: error }, 'whom a session met could not be written');
       })
       .finally(() => writing.delete(work));
     writing.add(work);

@@ -58,7 +58,7 @@ export class Directory {
       },
     });
     this.#consumer.catch((err: unknown) =>
-      parts.log.warn({ kind: 'watch_directory', err }, 'new sessions are seen once a minute only'),
+      parts.log.warn({ event: 'watch_directory', err }, 'new sessions are seen once a minute only'),
     );
     this.#running = this.#run();
   }
@@ -158,7 +158,7 @@ class Tenant {
         await this.refresh();
       } catch (err) {
         log.warn(
-          { kind: 'watch_directory', err },
+          { event: 'watch_directory', err },
           "a tenant's sessions can not be listed; it is tried again",
         );
       }

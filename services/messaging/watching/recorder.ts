@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { create, toBinary } from '@bufbuild/protobuf';
+import type { ConnectionState } from '#gen/telegate/messaging/v1/messaging_pb.ts';
 import {
   WatchMessagesResponseSchema,
   type WatchMessagesResponse,
@@ -202,7 +203,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
   }
 
   /** Until it is told, or something newer is to be: how a connection stands is not said a second time. */
-  async function tellState(own: SessionLog, connectionState: number): Promise<void> {
+  async function tellState(own: SessionLog, connectionState: ConnectionState): Promise<void> {
     const told: Told = { event: { case: 'connectionState', value: connectionState }, mayRepeat: false };
     const isNews = (): boolean =>
       !own.isOver && own.connectionState === connectionState && logs.get(own.sessionId) === own;

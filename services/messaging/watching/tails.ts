@@ -57,7 +57,7 @@ export class Tails {
       clock,
       onNotification: (_channel, payload) => {
         const notice = readNotice(payload);
-        if (!notice) log.warn({ kind: 'watch_notice' }, 'a notice is none of ours; it is passed over');
+        if (!notice) log.warn({ event: 'watch_notice' }, 'a notice is none of ours; it is passed over');
         else if (notice.from !== processId)
           for (const [tenantId, head] of Object.entries(notice.heads)) this.#moved(tenantId, BigInt(head));
       },
@@ -150,7 +150,7 @@ export class Tails {
         pauseMs = FIRST_PAUSE_MS;
       } catch (error) {
         opened.isBehind = true;
-        log.warn({ kind: 'watch_log_unread', err: error }, 'watchers wait: the log can not be read');
+        log.warn({ event: 'watch_log_unread', err: error }, 'watchers wait: the log can not be read');
         await pause(clock, pauseMs, signal);
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       }
@@ -185,7 +185,7 @@ export class Tails {
       } catch (error) {
         for (const [tenantId, head] of heads)
           if (!this.#toTell.has(tenantId)) this.#toTell.set(tenantId, head);
-        log.warn({ kind: 'watch_not_notified', err: error }, 'other processes hear of events later');
+        log.warn({ event: 'watch_not_notified', err: error }, 'other processes hear of events later');
         await pause(clock, pauseMs, signal);
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       }

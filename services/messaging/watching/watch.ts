@@ -235,7 +235,7 @@ export class Watch {
       try {
         return await work();
       } catch (err) {
-        log.warn({ kind: 'watch_log_unread', err }, 'a watcher waits: the log can not be read');
+        log.warn({ event: 'watch_log_unread', err }, 'a watcher waits: the log can not be read');
       }
       await pause(clock, pauseMs, ctx.signal);
     }

@@ -33,7 +33,7 @@ export function startSweep(registry: Registry, checker: Checker, options: { conc
       const running = checker
         .check(target)
         .catch((error: unknown) => {
-          log.warn({ kind: 'proxy_check', err: error }, 'a proxy could not be looked at; it is tried again');
+          log.warn({ event: 'proxy_check', err: error }, 'a proxy could not be looked at; it is tried again');
         })
         .finally(() => {
           underWay.delete(running);
@@ -49,7 +49,10 @@ export function startSweep(registry: Registry, checker: Checker, options: { conc
       try {
         await pass();
       } catch (error) {
-        log.warn({ kind: 'proxy_sweep', err: error }, 'proxies could not be looked after; it is tried again');
+        log.warn(
+          { event: 'proxy_sweep', err: error },
+          'proxies could not be looked after; it is tried again',
+        );
         turn = new AbortController();
       }
       const signal = AbortSignal.any([stopping.signal, turn.signal]);

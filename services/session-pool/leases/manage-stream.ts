@@ -99,7 +99,10 @@ class Worker {
     const done = this.#resultOf(message)
       .catch((error: unknown): Result => {
         if (toDomainError(error) instanceof InternalError)
-          this.#pool.log.error({ kind: 'rpc_fault', method: 'ManageLeases', err: error }, 'a message failed');
+          this.#pool.log.error(
+            { event: 'rpc_fault', method: 'ManageLeases', err: error },
+            'a message failed',
+          );
         return { case: 'error', value: toStatusMessage(error) };
       })
       // The answer counts as work until the wire has room for it: a worker that does not read is read no more.

@@ -35,7 +35,7 @@ export function openNoticeHub(options: NoticeHubOptions): NoticeHub {
     try {
       return readNotices(payload);
     } catch (error) {
-      log.warn({ kind: 'notices', err: error }, 'a notice is none of ours; it is passed over');
+      log.warn({ event: 'notices', err: error }, 'a notice is none of ours; it is passed over');
       return [];
     }
   }
@@ -70,7 +70,7 @@ export function openNoticeHub(options: NoticeHubOptions): NoticeHub {
     onGap() {
       catchUp().catch((error: unknown) => {
         log.warn(
-          { kind: 'notices', err: error },
+          { event: 'notices', err: error },
           'what happened meanwhile could not be read; heartbeats will tell',
         );
       });

@@ -120,7 +120,7 @@ export function createQueue(pool: Pool): Queue {
     })()
       .catch((error: unknown) => {
         pool.log.warn(
-          { kind: 'queue', err: error },
+          { event: 'queue', err: error },
           'positions could not be read; the next tick tries again',
         );
       })
@@ -134,7 +134,7 @@ export function createQueue(pool: Pool): Queue {
     for (const tenantId of tenantIds) awake.add(tenantId);
     serveAwake().catch((error: unknown) => {
       pool.log.warn(
-        { kind: 'queue', err: error },
+        { event: 'queue', err: error },
         'the queue could not be served; the next tick tries again',
       );
     });
@@ -222,7 +222,7 @@ export function createQueue(pool: Pool): Queue {
     fetchSoon() {
       fetch().catch((error: unknown) => {
         pool.log.warn(
-          { kind: 'queue', err: error },
+          { event: 'queue', err: error },
           'what waiters were granted could not be read; the next tick tries again',
         );
       });

@@ -65,7 +65,7 @@ export function startReaper(pool: Pool, queue: Queue): Reaper {
         succeededAt = pool.clock.monotonic();
       } catch (error) {
         metrics().failures.add(1);
-        pool.log.warn({ kind: 'reaper', err: error }, 'leases could not be looked after; it is tried again');
+        pool.log.warn({ event: 'reaper', err: error }, 'leases could not be looked after; it is tried again');
       }
       await pause(pool.clock, PAUSE_MS, stopping.signal);
     }

@@ -103,12 +103,12 @@ class TenantPoll {
     this.#reading = true;
     try {
       const status = await this.#read();
-      if (this.#failing) this.#log.info({ kind: 'pool_watch' }, 'the pool can be watched again');
+      if (this.#failing) this.#log.info({ event: 'pool_watch' }, 'the pool can be watched again');
       this.#failing = false;
       for (const watcher of this.#watchers) watcher.tell(status);
     } catch (error) {
       if (!this.#failing)
-        this.#log.warn({ kind: 'pool_watch', err: error }, 'the pool can not be read; watching goes on');
+        this.#log.warn({ event: 'pool_watch', err: error }, 'the pool can not be read; watching goes on');
       this.#failing = true;
     } finally {
       this.#reading = false;

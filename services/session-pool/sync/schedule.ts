@@ -38,7 +38,7 @@ export function scheduleSync(
         pauseMs = everyMs === 0 ? SOON_MS : Math.min(everyMs, SOON_MS);
         maxAgeMs = 0;
         log.warn(
-          { kind: 'sync_failed', err: error },
+          { event: 'sync_failed', err: error },
           `session files of ${sync.folder.path} could not be compared with the pool; it is tried again`,
         );
       }

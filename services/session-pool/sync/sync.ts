@@ -111,7 +111,7 @@ function progressLogger({ clock, log }: Pool): (progress: Progress) => void {
   return ({ doing, done, total }) => {
     if (clock.monotonic() - saidAt < PROGRESS_EVERY_MS) return;
     saidAt = clock.monotonic();
-    log.info({ kind: 'sync_progress', doing, done, total }, `session files: ${doing}, ${done} of ${total}`);
+    log.info({ event: 'sync_progress', doing, done, total }, `session files: ${doing}, ${done} of ${total}`);
   };
 }
 
@@ -128,12 +128,12 @@ function tell({ log }: Pool, folder: SyncFolder, outcome: RunOutcome, seconds: n
   const { added, removed, total, faultCount, faults } = result;
   const counts = { files, added, removed, renamed, total, faults: faultCount };
   log.info(
-    { kind: 'synced', folder: folder.path, ...counts, seconds: Number(seconds.toFixed(3)) },
+    { event: 'synced', folder: folder.path, ...counts, seconds: Number(seconds.toFixed(3)) },
     `session files: ${files} in ${folder.path}; ${added} sessions added, ${removed} removed, ${total} in the pool`,
   );
   if (faultCount === 0) return;
   log.warn(
-    { kind: 'sync_faults', faults: faults.slice(0, FAULTS_LOGGED), fault_count: faultCount },
+    { event: 'sync_faults', faults: faults.slice(0, FAULTS_LOGGED), fault_count: faultCount },
     `${faultCount} session files can not be used as they are`,
   );
 }

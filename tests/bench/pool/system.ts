@@ -109,7 +109,7 @@ export interface Program {
   stop(): Promise<void>;
 }
 
-/** A Node process that logs JSON lines; resolves at the line of the given kind. */
+/** A Node process that logs JSON lines; resolves at the line of the given event or kind. */
 export async function startProgram(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -121,7 +121,7 @@ export async function startProgram(
   const said = await new Promise<Record<string, unknown>>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const entry = JSON.parse(line) as Record<string, unknown>;
-      if (entry['kind'] === readyKind) resolve(entry);
+      if (entry['event'] === readyKind || entry['kind'] === readyKind) resolve(entry);
       else if (Number(entry['level']) >= 40) complaint = `${complaint}${line}\n`.slice(-4_000);
     });
     child.once('exit', (code) => reject(new Error(`${args.at(-1)} ended with ${code}: ${complaint}`)));

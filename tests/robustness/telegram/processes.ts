@@ -31,7 +31,7 @@ export async function startTelegramProcess(): Promise<RunningTelegram> {
   const child = spawn(process.execPath, [LOCAL_TELEGRAM], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const serving = Promise.withResolvers<number>();
   createInterface({ input: child.stdout }).on('line', (line) => {
-    if (line.includes('"kind":"serving"'))
+    if (line.includes('"event":"serving"'))
       serving.resolve((JSON.parse(line) as { grpc_port: number }).grpc_port);
   });
   child.once('exit', (code) => serving.reject(new Error(`local-telegram ended with ${code}`)));

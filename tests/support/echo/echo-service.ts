@@ -1,9 +1,10 @@
-import { pino } from 'pino';
 import type { Authenticate } from '#lib/auth/authenticate.ts';
 import { anonymous, operatorScopes, type Principal, type Scope } from '#lib/auth/principal.ts';
 import { CredentialsMissing, Unauthenticated } from '#lib/rpc/errors.ts';
 import { implement, type AccessTable, type Handlers } from '#lib/rpc/implement.ts';
 import { serve, type RpcServer, type ServeOptions } from '#lib/rpc/server.ts';
+import type { CallShare } from '#lib/telemetry/call-share.ts';
+import { createLogger } from '#lib/telemetry/log.ts';
 import { EchoService } from './v1/echo_pb.ts';
 
 export const TENANT = '00000000-0000-7000-8000-00000000000a';
@@ -55,17 +56,27 @@ export interface EchoServerOptions extends Partial<ServeOptions> {
   handlers?: Partial<Handlers<typeof EchoService>>;
   access?: Partial<AccessTable<typeof EchoService>>;
   longLived?: ('repeat' | 'chat')[];
+  calls?: CallShare;
 }
 
 export interface EchoServer extends RpcServer {
   readonly address: string;
+  /** All but the lines of calls. */
   readonly logLines: Record<string, unknown>[];
+  readonly callLines: Record<string, unknown>[];
 }
 
 export async function serveEcho(options: EchoServerOptions = {}): Promise<EchoServer> {
-  const { handlers, access, longLived, ...serveOptions } = options;
+  const { handlers, access, longLived, calls, ...serveOptions } = options;
   const logLines: Record<string, unknown>[] = [];
-  const log = pino({ level: 'debug', base: null }, { write: (line) => void logLines.push(JSON.parse(line)) });
+  const callLines: Record<string, unknown>[] = [];
+  const destination = {
+    write(text: string) {
+      const line = JSON.parse(text) as Record<string, unknown>;
+      (line['kind'] === 'request' ? callLines : logLines).push(line);
+    },
+  };
+  const log = createLogger({ service: 'echo', level: 'debug', destination, ...(calls ? { calls } : {}) });
   const server = await serve({
     host: '127.0.0.1',
     port: 0,
@@ -83,5 +94,9 @@ export async function serveEcho(options: EchoServerOptions = {}): Promise<EchoSe
     ...serveOptions,
   });
   server.setServing(true);
-  return Object.assign(Object.create(server) as RpcServer, { address: `127.0.0.1:${server.port}`, logLines });
+  return Object.assign(Object.create(server) as RpcServer, {
+    address: `127.0.0.1:${server.port}`,
+    logLines,
+    callLines,
+  });
 }

@@ -265,7 +265,7 @@ export class HeldSessions {
       .ask({ case: 'release', value: { leaseId, fencingToken } }, { limitMs: RELEASE_LIMIT_MS })
       .catch((error: unknown) => {
         const { log } = this.#options;
-        log.warn({ kind: 'lease_not_released', err: error }, 'a lease that nobody wants ends by itself');
+        log.warn({ event: 'lease_not_released', err: error }, 'a lease that nobody wants ends by itself');
       });
   }
 
@@ -295,13 +295,13 @@ export class HeldSessions {
       await entry.owner.closeSocket(why);
       await giveBack(entry, this.#claims, this.#stream).catch((error: unknown) => {
         log.warn(
-          { kind: 'session_not_given_back', ...line, err: error },
+          { event: 'session_not_given_back', ...line, err: error },
           'claim and lease end by themselves',
         );
       });
     } catch (error) {
       log.error(
-        { kind: 'socket_not_closed', ...line, err: error },
+        { event: 'socket_not_closed', ...line, err: error },
         'a socket may be open still: its claim is not given back and ends by itself',
       );
     }

@@ -159,7 +159,7 @@ export class LeaseStream {
       await this.#listen(client).catch((error: unknown) => {
         if (!signal.aborted)
           log.warn(
-            { kind: 'lease_stream_broken', err: error },
+            { event: 'lease_stream_broken', err: error },
             'the stream of leases broke; another is opened',
           );
       });

@@ -93,7 +93,7 @@ export class Renewals {
     } catch (error) {
       next = clock.monotonic() + RETRY_MS;
       log.warn(
-        { kind: 'claims_not_renewed', count: entries.length, err: error },
+        { event: 'claims_not_renewed', count: entries.length, err: error },
         'egress claims are tried again',
       );
     }
@@ -137,7 +137,7 @@ export class Renewals {
       }
     } catch (error) {
       retryAt = clock.monotonic() + RETRY_MS;
-      log.warn({ kind: 'leases_not_renewed', count: entries.length, err: error }, 'leases are tried again');
+      log.warn({ event: 'leases_not_renewed', count: entries.length, err: error }, 'leases are tried again');
     }
     for (const entry of entries)
       if (!entry.leaseIsOver) entry.nextRenewal = Math.min(retryAt, sentAt + entry.ttlMs! / RENEWALS_A_LEASE);

@@ -64,7 +64,7 @@ export function createReports(parts: ReportParts, session: ReportedSession): Ses
   function told(error: unknown): boolean {
     if (error instanceof RpcError && FINAL.has(error.reason)) return true;
     log.warn(
-      { kind: 'report_unanswered', session_id: String(sessionId), err: error },
+      { event: 'report_unanswered', session_id: String(sessionId), err: error },
       'the pool did not take a report; it is told again',
     );
     return false;

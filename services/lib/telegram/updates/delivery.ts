@@ -105,7 +105,10 @@ export class Delivery {
         await handler(notices, marks);
         break;
       } catch (error) {
-        log.error({ kind: 'update_handler_failed', err: error, retry_ms: retryMs }, 'updates were not taken');
+        log.error(
+          { event: 'update_handler_failed', err: error, retry_ms: retryMs },
+          'updates were not taken',
+        );
       }
       await pause(clock, retryMs, this.#stop.signal);
       if (this.#stop.signal.aborted) return false;

@@ -196,7 +196,7 @@ export class Recovery {
         const remedy = remedyOf(error, scope === 'account' ? 'account' : 'channel');
         const { className: method } = request;
         log.warn(
-          { kind: 'updates_call_failed', err: error, method, scope: String(scope), remedy: remedy.kind },
+          { event: 'updates_call_failed', err: error, method, scope: String(scope), remedy: remedy.kind },
           'a call of the update loop failed',
         );
         if (remedy.kind !== 'retry') return { failed: remedy.kind };

@@ -70,7 +70,7 @@ export class StateSaver {
     try {
       await store.save({ pts, qts, date, seq, channels: channels ?? NONE, gone: gone ?? NO_IDS });
     } catch (error) {
-      log.warn({ kind: 'update_state_not_saved', err: error }, 'the state of updates was not saved');
+      log.warn({ event: 'update_state_not_saved', err: error }, 'the state of updates was not saved');
       this.#putBack(channels, gone);
     }
   }
