@@ -75,7 +75,7 @@ export function defineReplica(options: ReplicaOptions): Replica {
       const serving = Promise.withResolvers<void>();
       createInterface({ input: started.stdout }).on('line', (line) => {
         log.write(`${line}\n`);
-        if (line.includes('"kind":"serving"')) serving.resolve();
+        if (line.includes('"event":"serving"')) serving.resolve();
       });
       started.once('exit', (code, signal) =>
         serving.reject(new Error(`${name} ended (${code ?? signal}) before it served: ${complaint}`)),
