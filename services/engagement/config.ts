@@ -57,6 +57,12 @@ export const fields = {
     min: 1,
     max: 1_000,
   }),
+  actionLease: duration('ACTION_LEASE', {
+    doc: 'A process that died is noticed after so long, and others do its actions then.',
+    default: '10s',
+    min: '1s',
+    max: '5m',
+  }),
   newPostsEvery: duration('NEW_POSTS_EVERY', {
     doc: 'How often a channel is asked for new posts while a campaign waits for them.',
     default: '30s',
@@ -91,4 +97,5 @@ export const fields = {
   meshKeyFile: shared.meshKeyFile,
   reflection: shared.reflection,
   logLevel: shared.logLevel,
+  logCalls: shared.logCalls,
 };

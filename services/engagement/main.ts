@@ -9,6 +9,9 @@ import { readMeshTls } from '#lib/rpc/tls.ts';
 import { openService, serveService } from '#lib/service/service.ts';
 import { REAL_TELEGRAM } from '#lib/telegram/environment.ts';
 import { findTelegram } from '#lib/telegram/find-environment.ts';
+import { actionPieces, startActions } from './actions/actions.ts';
+import { waitForJobs } from './actions/job-schema.ts';
+import { actionRoutes } from './actions/routes.ts';
 import { fields } from './config.ts';
 import type { Engagement, EngagementSettings } from './engagement.ts';
 import { consumeAccounts } from './account-events.ts';
@@ -23,6 +26,9 @@ import { startVerifying } from './targets/sweep.ts';
 import { openTexts, type TextSettings } from './texts/texts.ts';
 
 const MIGRATIONS = new URL('./migrations', import.meta.url);
+
+/** How soon a job is seen whose time has come; new ones are told at once. */
+const JOB_POLL_MS = 500;
 
 type Config = Scope<typeof fields>['config'];
 
@@ -41,6 +47,13 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   const service = await openService<EngagementTables>(scope, {
     schema: 'engagement',
     migrations: MIGRATIONS,
+  });
+  await waitForJobs({
+    url: config.databaseUrl,
+    timeoutMs: config.startTimeout,
+    log,
+    clock,
+    signal: scope.stopping,
   });
   const { database, bus, wakeRelay } = service;
   const telegram = await findTelegram(config, {
@@ -81,17 +94,27 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     settings,
     wakeRelay,
   };
-  onStop('housekeeping', keepHouse(engagement));
+  onStop('housekeeping', keepHouse(engagement, actionPieces(engagement)));
   const verifying = startVerifying(engagement, { perMinute: config.verifyPerMinute });
   onStop('verifying', () => verifying.stop());
   const administrators = await consumeAccounts(database, bus);
   onStop('administrators', () => administrators.stop());
+
+  const actions = startActions(engagement, {
+    url: config.databaseUrl,
+    concurrency: config.actionConcurrency,
+    leaseMs: config.actionLease,
+    pollMs: JOB_POLL_MS,
+    graceMs: config.shutdownGrace,
+  });
+  onStop('actions', () => actions.stop(), config.shutdownGrace + 5_000);
 
   await serveService(scope, service, {
     what: 'campaigns',
     implementations: [
       engagementRoutes({
         ...targetRoutes(engagement),
+        ...actionRoutes(engagement),
         ...stoppingRoutes(engagement),
         ...limitRoutes(engagement),
       }),

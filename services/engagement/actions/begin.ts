@@ -36,6 +36,7 @@ interface Row {
   readonly campaign_id: string;
   readonly target_id: string;
   readonly channel: string;
+  readonly username: string;
   readonly account_id: string;
   readonly post_id: bigint;
   readonly kind: ActionKind;
@@ -171,6 +172,7 @@ function startedOf(row: Row, action: LockedAction, now: number): Started {
     targetId: row.target_id,
     owner: row.owner,
     channel: row.channel,
+    username: row.username,
     accountId: row.account_id,
     postId: row.post_id,
     kind: row.kind,
@@ -208,9 +210,9 @@ async function readRows(
   items: readonly Beginning[],
 ): Promise<ReadonlyMap<string, Row>> {
   const { rows } = await sql<Row>`
-    select action_id, actions.tenant_id, campaign_id, actions.target_id, actions.channel, account_id, post_id,
-      actions.kind, owner, plan, traceparent
-    from actions join campaigns using (campaign_id)
+    select action_id, actions.tenant_id, campaign_id, actions.target_id, actions.channel, username, account_id,
+      post_id, actions.kind, owner, plan, traceparent
+    from actions join campaigns using (campaign_id) join targets on targets.target_id = actions.target_id
     where action_id = any(${items.map(({ actionId }) => actionId)}::uuid[])`.execute(trx);
   return new Map(rows.map((row) => [row.action_id, row]));
 }

@@ -6,6 +6,7 @@ import type { Client } from '#lib/rpc/client.ts';
 import type { Parent } from '../engagement.ts';
 import type { EngagementDatabase } from '../tables.ts';
 import type { Texts } from '../texts/texts.ts';
+import { actorOf, inChannel } from './channel.ts';
 import { verdictOfError, type Verdict } from './model.ts';
 import type { Started } from './started.ts';
 
@@ -36,14 +37,16 @@ export async function perform(parts: PerformParts, action: Started, parent: Pare
         return await comment(parts, action, parent, trying);
       case 'reaction':
         trying();
-        await parts.messaging.sendReaction(
-          {
-            actor: actorOf(action),
-            peer: action.channel,
-            messageId: action.postId,
-            emoji: action.content,
-          },
-          { parent },
+        await inChannel(parts.messaging, action, parent, () =>
+          parts.messaging.sendReaction(
+            {
+              actor: actorOf(action),
+              peer: action.channel,
+              messageId: action.postId,
+              emoji: action.content,
+            },
+            { parent },
+          ),
         );
         return { verdict: DONE, wasTried, messageId: 0n };
       case 'view':
@@ -54,8 +57,6 @@ export async function perform(parts: PerformParts, action: Started, parent: Pare
     return { verdict: verdictOfError(error), wasTried, messageId: 0n };
   }
 }
-
-const actorOf = ({ accountId }: Started) => ({ actor: { case: 'accountId', value: accountId } }) as const;
 
 async function comment(
   parts: PerformParts,
@@ -88,16 +89,18 @@ async function comment(
     await withRetry(() => keepContent(database.kysely, action.actionId, text));
   }
   trying();
-  const { message } = await messaging.sendComment(
-    {
-      actor: actorOf(action),
-      channel: action.channel,
-      postId: action.postId,
-      text,
-      format: TextFormat.PLAIN,
-      requestId: action.actionId,
-    },
-    { parent },
+  const { message } = await inChannel(messaging, action, parent, () =>
+    messaging.sendComment(
+      {
+        actor: actorOf(action),
+        channel: action.channel,
+        postId: action.postId,
+        text,
+        format: TextFormat.PLAIN,
+        requestId: action.actionId,
+      },
+      { parent },
+    ),
   );
   return { verdict: DONE, wasTried: true, messageId: message?.messageId ?? 0n };
 }
@@ -133,9 +136,11 @@ async function readPost(
   action: Started,
   parent: Parent,
 ): Promise<Message | undefined> {
-  const { posts } = await messaging.getPosts(
-    { actor: actorOf(action), channel: action.channel, postIds: [action.postId] },
-    { parent },
+  const { posts } = await inChannel(messaging, action, parent, () =>
+    messaging.getPosts(
+      { actor: actorOf(action), channel: action.channel, postIds: [action.postId] },
+      { parent },
+    ),
   );
   return posts[0];
 }

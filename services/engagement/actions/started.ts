@@ -8,6 +8,8 @@ export interface Started {
   readonly targetId: string;
   readonly owner: string;
   readonly channel: string;
+  /** The channel's, without "@"; empty for a private one. */
+  readonly username: string;
   readonly accountId: string;
   readonly postId: bigint;
   readonly kind: ActionKind;
