@@ -1,3 +1,4 @@
+import type { MessagingEntry } from './messaging/entries.ts';
 import { appendFileSync, closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 /*
@@ -19,6 +20,10 @@ export interface RunEntry {
 }
 
 export type Component = 'database' | 'replica-0' | 'replica-1';
+export const replicaName = (index: number) => (index === 0 ? 'replica-0' : 'replica-1');
+
+/** Of the real messaging service, in the scenario that has it. */
+export type MessagingName = 'messaging-0' | 'messaging-1';
 
 /**
  * One fault: begun, lifted (what was broken is allowed to work), healed (seen to work again), and returned: both
@@ -97,7 +102,7 @@ export interface LostEntry {
 /** Nothing ran in a process, or the database did not answer, from `t` to `end`. */
 export interface StallEntry {
   kind: 'stall';
-  who: 'suite' | 'database' | 'replica-0' | 'replica-1' | 'worker';
+  who: 'suite' | 'database' | 'replica-0' | 'replica-1' | 'worker' | MessagingName;
   t: number;
   end: number;
 }
@@ -257,6 +262,7 @@ export interface PausedEntry {
 }
 
 export type Entry =
+  | MessagingEntry
   | HoldEntry
   | CallEntry
   | WireEntry

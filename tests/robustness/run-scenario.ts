@@ -3,11 +3,11 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'pg';
-import type { BusEvent } from '#lib/events/bus.ts';
 import { startCluster, type Cluster } from './cluster/cluster.ts';
+import { readStream, startConsumer } from './cluster/consumer.ts';
 import { logOf } from './cluster/replica.ts';
 import { readWitness } from './cluster/truth.ts';
-import { appendAll, openRecorder, type Recorder, type SeenEntry } from './history.ts';
+import { appendAll, openRecorder, type Recorder } from './history.ts';
 import { runSchedule } from './nemesis/schedule.ts';
 import type { Fault } from './nemesis/fault.ts';
 import { createRandom } from './random.ts';
@@ -18,8 +18,7 @@ import { startTraffic } from './traffic/start.ts';
 export const TTL_MS = 5_000;
 const PROBE_EVERY_MS = 200;
 const STALL_MS = 100;
-/** Every hundredth delivery fails once, so that the broker delivers again. */
-const FAILING_SHARE = 0.01;
+const SUBJECTS = ['telegate.v1.>'];
 /** For the last leases to be reclaimed and the last events to arrive. */
 const QUIET_LIMIT_MS = 40_000;
 
@@ -54,7 +53,7 @@ export async function runScenario(scenario: Scenario): Promise<void> {
       ...(scenario.control === undefined ? {} : { control: scenario.control }),
     });
     const watched = [watchDatabase(cluster, recorder, watching.signal), watchSelf(recorder, watching.signal)];
-    const consumer = await startConsumer(cluster, recorder, seed);
+    const consumer = await startConsumer(cluster, recorder, { seed, subjects: SUBJECTS });
     const site: Site = {
       addresses: cluster.clientProxies.map(({ port }) => `127.0.0.1:${port}`),
       meshKey: cluster.meshKey,
@@ -79,7 +78,7 @@ export async function runScenario(scenario: Scenario): Promise<void> {
     await consumer.stop();
     watching.abort();
     await Promise.all(watched);
-    await readStream(cluster, recorder);
+    await readStream(cluster, recorder, SUBJECTS);
     appendAll(history, await readWitness(cluster.postgres.url));
   } finally {
     watching.abort();
@@ -91,7 +90,8 @@ export async function runScenario(scenario: Scenario): Promise<void> {
 
 /** The history and what lies beside it. */
 export function removeHistory(history: string): void {
-  for (const file of [history, logOf(history, 0), logOf(history, 1)]) rmSync(file, { force: true });
+  const names = ['replica-0', 'replica-1', 'messaging-0', 'messaging-1'] as const;
+  for (const file of [history, ...names.map((name) => logOf(history, name))]) rmSync(file, { force: true });
 }
 
 async function watchSelf(recorder: Recorder, signal: AbortSignal): Promise<void> {
@@ -129,33 +129,6 @@ export async function watchDatabase(
   await pool.end();
 }
 
-interface RunningConsumer {
-  count(): number;
-  stop(): Promise<void>;
-}
-
-async function startConsumer(cluster: Cluster, recorder: Recorder, seed: string): Promise<RunningConsumer> {
-  const bus = await cluster.openBus();
-  const random = createRandom(`${seed}/consumer`);
-  const seen = new Set<string>();
-  await bus.consume({
-    durable: 'robustness',
-    subjects: ['telegate.v1.>'],
-    async handle(event) {
-      seen.add(event.eventId);
-      recorder.write(seenEntry('delivered', event));
-      if (random.chance(FAILING_SHARE)) throw new Error('a delivery that was made to fail');
-    },
-  });
-  return { count: () => seen.size, stop: () => bus.close() };
-}
-
-function seenEntry<K extends SeenEntry['kind']>(kind: K, event: BusEvent) {
-  const { eventId, subject, entityId, entitySequence } = event;
-  const sequence = Number(entitySequence);
-  return { kind, t: monotonic(), event: eventId, subject, session: entityId, sequence };
-}
-
 /** Waits until nothing is leased and every event has arrived, bounded; what is left then is for the checker. */
 async function writeEnd(cluster: Cluster, recorder: Recorder, delivered: () => number): Promise<void> {
   const pool = new Pool({ connectionString: cluster.postgres.url, max: 1 });
@@ -177,21 +150,4 @@ async function writeEnd(cluster: Cluster, recorder: Recorder, delivered: () => n
   const { at, outbox, leases } = await read();
   recorder.write({ kind: 'final', t: monotonic(), at, outboxLeft: outbox, leasesLeft: leases });
   await pool.end();
-}
-
-/** The whole stream once more, for a consumer that never was before. */
-async function readStream(cluster: Cluster, recorder: Recorder): Promise<void> {
-  const QUIET_MS = 1_500;
-  const bus = await cluster.openBus();
-  let lastAt = monotonic();
-  await bus.consume({
-    durable: 'robustness-afterwards',
-    subjects: ['telegate.v1.>'],
-    async handle(event) {
-      lastAt = monotonic();
-      recorder.write(seenEntry('streamed', event));
-    },
-  });
-  await until(() => monotonic() - lastAt > QUIET_MS, { limitMs: QUIET_LIMIT_MS });
-  await bus.close();
 }

@@ -2,8 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { check } from './check/check.ts';
 import { catchControl, chooseControls } from './controls/drive.ts';
-import { readHistory } from './history.ts';
-import { allFaults, chooseFaults, telegramFaults } from './nemesis/schedule.ts';
+import { readHistory, type Entry } from './history.ts';
+import { checkMessaging } from './messaging/check.ts';
+import { reportMessaging } from './messaging/report.ts';
+import { runMessagingScenario } from './messaging/run.ts';
+import { allFaults, chooseFaults, messagingFaults, telegramFaults } from './nemesis/schedule.ts';
+import { outageFault } from './nemesis/outage.ts';
 import { readOptions, usage, type Options } from './options.ts';
 import { report } from './report.ts';
 import { removeHistory, runScenario } from './run-scenario.ts';
@@ -25,18 +29,35 @@ async function main(): Promise<number> {
   if (options.check !== undefined) return judge(options.check);
   if (options.control !== undefined) return catchAll(options, options.control);
   const history = newHistory(options);
-  const faults = chooseFaults(options.faults, options.telegram ? telegramFaults : allFaults);
-  await (options.telegram ? runTelegramScenario : runScenario)({ ...options, faults, history, say });
+  const { all, run } = stageOf(options);
+  const { outages } = options;
+  if (outages.length > 0) {
+    const faults = outages.map(outageFault);
+    // The schedule ends once all of them were: each begins before its time is over, and none a second time.
+    const seconds = outages.reduce((sum, outage) => sum + outage.seconds, 0) - 1;
+    await run({ ...options, faults, seconds: Math.max(5, seconds), history, say });
+  } else await run({ ...options, faults: chooseFaults(options.faults, all), history, say });
   const failed = judge(history);
   if (failed === 0 && !options.keep) removeHistory(history);
   return failed;
 }
 
+function stageOf({ telegram, messaging }: Options) {
+  if (messaging) return { all: messagingFaults, run: runMessagingScenario };
+  if (telegram) return { all: telegramFaults, run: runTelegramScenario };
+  return { all: allFaults, run: runScenario };
+}
+
 function judge(file: string): number {
   const entries = readHistory(file);
-  const isTelegram = entries.some(({ kind }) => kind === 'telegram');
-  const verdicts = isTelegram ? checkTelegram(entries) : check(entries);
-  const text = (isTelegram ? reportTelegram : report)(entries, verdicts);
+  const has = (wanted: Entry['kind']): boolean => entries.some(({ kind }) => kind === wanted);
+  const [judgeAll, tell] = has('watcher')
+    ? ([checkMessaging, reportMessaging] as const)
+    : has('telegram')
+      ? ([checkTelegram, reportTelegram] as const)
+      : ([check, report] as const);
+  const verdicts = judgeAll(entries);
+  const text = tell(entries, verdicts);
   say(text.replace(/\n(PASS|FAIL)$/, ''));
   const holds = verdicts.every(({ violations }) => violations.length === 0);
   if (!holds) say(`The history is kept; judge it again with: npm run test:robustness -- --check ${file}`);

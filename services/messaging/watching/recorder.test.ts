@@ -129,7 +129,7 @@ test('how a connection stands is told later when it can not be written now', asy
   own.stateChanged({ sessionId, state: 'connected' } as LiveSession);
   const other = reader(own, (sessions += 1n));
   await other.store.load();
-  await expect(other.handler([message(1)], [])).rejects.toThrow();
+  await expect(other.handler([message(1)], [])).rejects.toThrow('watch_events');
   await sql`alter table watch_events_away rename to watch_events`.execute(database.kysely);
   // The last word; what it replaced needs not be told any more.
   await expect.poll(told).toBe(1);

@@ -1,4 +1,18 @@
-export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'I10' | 'I11';
+/** I1 to I11 are the pool's. W1: what happens reaches each watcher; W2: each stream is told what becomes of it. */
+export type Invariant =
+  | 'I1'
+  | 'I2'
+  | 'I3'
+  | 'I4'
+  | 'I5'
+  | 'I6'
+  | 'I7'
+  | 'I8'
+  | 'I9'
+  | 'I10'
+  | 'I11'
+  | 'W1'
+  | 'W2';
 
 /** What a checker found in a history. */
 export interface Verdict {

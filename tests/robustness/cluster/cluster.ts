@@ -11,6 +11,7 @@ import { natsMissing, startNats, type NatsServer } from '../../support/nats.ts';
 import { startPostgres, type PostgresServer } from './postgres.ts';
 import { startProxy, type Proxy } from './proxy.ts';
 import { defineReplica, type Replica } from './replica.ts';
+import { replicaName } from '../history.ts';
 import { addSessions, installWitness } from './truth.ts';
 
 /** The same system that a fleet runs, on this machine: one database, one broker, two replicas. */
@@ -25,6 +26,8 @@ export interface Cluster {
   /** What each replica sees of the database. */
   readonly databaseProxies: readonly Proxy[];
   readonly meshKey: string;
+  /** What every process of the mesh has in its environment, its database past all proxies. */
+  readonly environment: NodeJS.ProcessEnv;
   readonly tenants: Tenants;
   /** A bus of the suite's own, past all proxies. */
   openBus(): Promise<EventBus>;
@@ -84,6 +87,17 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const meshKey = randomBytes(32).toString('base64');
     const operatorKey = `tgop_${randomBytes(24).toString('base64url')}`;
     const masterKey = `1:${randomBytes(32).toString('base64')}`;
+    const environment: NodeJS.ProcessEnv = {
+      PATH: process.env['PATH'],
+      DATABASE_URL: postgres.url,
+      ...(nats === undefined ? {} : { NATS_URL: nats.url }),
+      TELEGATE_MESH_KEY: meshKey,
+      TELEGATE_MASTER_KEY: masterKey,
+      TELEGATE_OPERATOR_KEY: operatorKey,
+      ADMIN_PORT: '0',
+      ...(options.control === undefined ? {} : { ROBUSTNESS_CONTROL: options.control }),
+      SHUTDOWN_GRACE: '2s',
+    };
     const clientProxies: Proxy[] = [];
     const databaseProxies: Proxy[] = [];
     const replicas: Replica[] = [];
@@ -92,21 +106,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       const grpcPort = await findFreePort();
       const clientProxy = await startProxy({ host: '127.0.0.1', port: grpcPort });
       const replica = defineReplica({
-        index,
+        name: replicaName(index),
         folder,
         history,
         entry,
         env: {
-          PATH: process.env['PATH'],
+          ...environment,
           DATABASE_URL: onPort(postgres.url, databaseProxy.port),
-          ...(nats === undefined ? {} : { NATS_URL: nats.url }),
-          TELEGATE_MESH_KEY: meshKey,
-          TELEGATE_MASTER_KEY: masterKey,
-          TELEGATE_OPERATOR_KEY: operatorKey,
           GRPC_PORT: String(grpcPort),
-          ADMIN_PORT: '0',
-          ...(options.control === undefined ? {} : { ROBUSTNESS_CONTROL: options.control }),
-          SHUTDOWN_GRACE: '2s',
         },
       });
       opened.push(
@@ -127,6 +134,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       clientProxies,
       databaseProxies,
       meshKey,
+      environment,
       tenants,
       openBus: () => openBus({ natsUrl: nats?.url, databaseUrl: postgres.url, log }),
       stop: closeAll,
@@ -137,7 +145,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-function onPort(url: string, port: number): string {
+export function onPort(url: string, port: number): string {
   const changed = new URL(url);
   changed.port = String(port);
   return changed.href;

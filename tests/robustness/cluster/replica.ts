@@ -4,9 +4,12 @@ import { createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { MessagingName } from '../history.ts';
+
+export type ReplicaName = 'replica-0' | 'replica-1' | MessagingName;
 
 export interface Replica {
-  readonly name: 'replica-0' | 'replica-1';
+  readonly name: ReplicaName;
   /** Resolves when it serves. */
   start(): Promise<void>;
   kill(): Promise<void>;
@@ -19,17 +22,17 @@ export interface Replica {
 }
 
 export interface ReplicaOptions {
-  index: number;
+  name: ReplicaName;
   folder: string;
   history: string;
-  /** The program to run: session-pool's own, or a control's. */
+  /** The program to run: the service's own, or a control's. */
   entry: string;
   env: NodeJS.ProcessEnv;
 }
 
 /** What a replica logged lies beside the history, for whoever has to find out why. */
-export function logOf(history: string, index: number): string {
-  return history.replace(/\.jsonl$/, `.replica-${index}.log`);
+export function logOf(history: string, name: ReplicaName): string {
+  return history.replace(/\.jsonl$/, `.${name}.log`);
 }
 
 const PRELOAD = fileURLToPath(new URL('preload.ts', import.meta.url));
@@ -37,10 +40,10 @@ const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 8_000;
 
 export function defineReplica(options: ReplicaOptions): Replica {
-  const name = `replica-${options.index}` as Replica['name'];
+  const { name } = options;
   const clockFile = join(options.folder, `${name}.clock`);
   writeFileSync(clockFile, '0');
-  const log = createWriteStream(logOf(options.history, options.index), { flags: 'a' });
+  const log = createWriteStream(logOf(options.history, name), { flags: 'a' });
   let child: ChildProcess | undefined;
 
   async function end(signal: NodeJS.Signals): Promise<void> {

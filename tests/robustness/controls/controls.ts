@@ -4,8 +4,8 @@ import type { Invariant } from '../check/verdict.ts';
 /** The service with one thing broken, which the suite must notice. */
 export interface Control {
   readonly name: string;
-  /** What is broken: the pool's replicas, or the messaging processes and their driver. */
-  readonly in: 'session-pool' | 'messaging';
+  /** What is broken: the pool's replicas, processes that hold sockets and their driver, or the messaging service. */
+  readonly in: 'session-pool' | 'messaging' | 'messaging-service';
   readonly changes: readonly Change[];
   /** The faults under which it shows. */
   readonly faults: readonly string[];
@@ -75,7 +75,7 @@ const publishBeforeCommit: Control = {
   breaks: ['I9'],
   changes: [
     {
-      module: 'session-pool/main.ts',
+      module: 'lib/service/service.ts',
       from: /(const bus = await openBus\([^;]+;)/,
       to: '$1 (globalThis as any).publishEarly = (events: any[]) => bus.publish(events.map((event) => ({ ...event, headers: {} })));',
     },
@@ -141,6 +141,51 @@ const guardWithoutClock: Control = {
   ],
 };
 
+/** As if the row were written after the call: a repeat does not know what the message was sent by. */
+const sendForgotten: Control = {
+  name: 'send-forgotten',
+  in: 'messaging-service',
+  faults: ['cut-telegram', 'kill-messaging', 'cut-messaging-clients'],
+  breaks: ['I8'],
+  changes: [
+    {
+      module: 'messaging/sending/send.ts',
+      from: /randomId: wireLong\(randomId\),/,
+      to: 'randomId: wireLong(BigInt.asIntN(64, process.hrtime.bigint() * 0x9e3779b97f4a7c15n)),',
+    },
+  ],
+};
+
+/** The cursor that a watcher is given is behind what it has not been given yet. */
+const cursorAhead: Control = {
+  name: 'cursor-ahead',
+  in: 'messaging-service',
+  faults: ['kill-messaging', 'cut-messaging-clients', 'restart-database'],
+  breaks: ['W1'],
+  changes: [
+    {
+      module: 'messaging/watching/watch.ts',
+      from: /cursor: cursorOf\(position\),\n(\s+accountId: this\.#accountOf\(sessionId\) \|\|)/,
+      to: 'cursor: cursorOf(this.#parts.tail.head > position ? this.#parts.tail.head : position),\n$1',
+    },
+  ],
+};
+
+/** Now and then an update is taken note of and not written: where the account stands is past it. */
+const updateDropped: Control = {
+  name: 'update-dropped',
+  in: 'messaging-service',
+  faults: ['kill-messaging', 'restart-database', 'kill-both-messaging'],
+  breaks: ['W1', 'I9'],
+  changes: [
+    {
+      module: 'messaging/watching/recorder.ts',
+      from: /if \(told\.length === 0\) return;/,
+      to: 'if (told.length === 0 || process.hrtime.bigint() % 50n === 0n) return;',
+    },
+  ],
+};
+
 export const controls: readonly Control[] = [
   noFenceCheck,
   processClock,
@@ -149,6 +194,9 @@ export const controls: readonly Control[] = [
   reaperIgnoresOutages,
   driverKeepsSocket,
   guardWithoutClock,
+  sendForgotten,
+  cursorAhead,
+  updateDropped,
 ];
 
 export function controlNamed(name: string | undefined): Control {

@@ -3,7 +3,9 @@ import { check } from '../check/check.ts';
 import type { Verdict } from '../check/verdict.ts';
 import { readHistory, type Entry } from '../history.ts';
 import type { Fault } from '../nemesis/fault.ts';
-import { allFaults, chooseFaults, telegramFaults } from '../nemesis/schedule.ts';
+import { checkMessaging } from '../messaging/check.ts';
+import { runMessagingScenario } from '../messaging/run.ts';
+import { allFaults, chooseFaults, messagingFaults, telegramFaults } from '../nemesis/schedule.ts';
 import { removeHistory, runScenario, type Scenario } from '../run-scenario.ts';
 import { checkTelegram } from '../telegram/check.ts';
 import { runTelegramScenario } from '../telegram/run.ts';
@@ -44,6 +46,12 @@ const stages: Record<Control['in'], Stage> = {
     faults: telegramFaults,
     run: runTelegramScenario,
     check: checkTelegram,
+  },
+  'messaging-service': {
+    program: program('broken-messaging-service.ts'),
+    faults: messagingFaults,
+    run: runMessagingScenario,
+    check: checkMessaging,
   },
 };
 

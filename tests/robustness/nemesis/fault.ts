@@ -1,8 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
+import type { Socks5Server } from '../../support/socks5.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { Proxy } from '../cluster/proxy.ts';
 import { withClient } from '../cluster/truth.ts';
 import type { Component, FaultEntry } from '../history.ts';
 import type { Random } from '../random.ts';
+import type { Relay } from '../telegram/relay.ts';
 import { monotonic, until } from '../time.ts';
 
 export interface Nemesis {
@@ -11,6 +14,17 @@ export interface Nemesis {
   readonly ttlMs: number;
   /** Processes that hold sockets to Telegram; only in the scenario that has one. */
   readonly messaging?: readonly MessagingProcess[];
+  /** Ways to and from the real messaging service; only in its scenario. */
+  readonly ways?: Ways;
+}
+
+export interface Ways {
+  /** Between clients and each process of messaging, and between the processes. */
+  readonly clients: readonly Proxy[];
+  readonly databases: readonly Proxy[];
+  readonly telegram: readonly Relay[];
+  /** That some accounts go out by. */
+  readonly socks: readonly Socks5Server[];
 }
 
 export interface MessagingProcess {
@@ -74,5 +88,3 @@ async function bothLookAfterLeases({ postgres, replicas }: Cluster): Promise<boo
 export function pastTtl(random: Random, ttlMs: number): number {
   return random.between(ttlMs * 1.2, ttlMs * 1.5);
 }
-
-export const replicaName = (index: number): Component => (index === 0 ? 'replica-0' : 'replica-1');

@@ -1,5 +1,6 @@
+import { replicaName } from '../history.ts';
 import { pause } from '../time.ts';
-import { pastTtl, replicaName, type Fault } from './fault.ts';
+import { pastTtl, type Fault } from './fault.ts';
 
 /** kill -9 of one process; the other goes on alone for a while. */
 export const killReplica: Fault = {

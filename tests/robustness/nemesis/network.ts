@@ -1,7 +1,8 @@
 import type { Proxy } from '../cluster/proxy.ts';
 import type { Random } from '../random.ts';
+import { replicaName } from '../history.ts';
 import { pause } from '../time.ts';
-import { replicaName, type Fault, type Nemesis } from './fault.ts';
+import { type Fault, type Nemesis } from './fault.ts';
 
 /** One way between a replica and those who talk to it, or between it and its database. */
 function chooseWay(

@@ -19,6 +19,15 @@ import {
   silenceClients,
   silenceDatabase,
 } from './network.ts';
+import {
+  breakProxy,
+  cutMessagingClients,
+  cutMessagingDatabase,
+  cutTelegram,
+  killAllMessaging,
+  silenceMessagingClients,
+  silenceTelegram,
+} from './ways.ts';
 import { crashDatabase, restartDatabase } from './restart-database.ts';
 import { restartNats } from './restart-nats.ts';
 import { skewClock } from './skew-clock.ts';
@@ -55,6 +64,29 @@ export const telegramFaults: readonly Fault[] = [
   crashDatabase,
   cutClients,
   silenceClients,
+];
+
+/** Of the real messaging service, and of what it stands on. */
+export const messagingFaults: readonly Fault[] = [
+  killMessaging,
+  killAllMessaging,
+  suspendMessaging,
+  suspendMessagingBriefly,
+  suspendMessagingUntold,
+  killReplica,
+  killAll,
+  suspendReplica,
+  restartDatabase,
+  crashDatabase,
+  restartNats,
+  cutClients,
+  silenceClients,
+  cutTelegram,
+  silenceTelegram,
+  cutMessagingClients,
+  silenceMessagingClients,
+  cutMessagingDatabase,
+  breakProxy,
 ];
 
 export function chooseFaults(

@@ -1,5 +1,6 @@
+import { replicaName } from '../history.ts';
 import { pause } from '../time.ts';
-import { pastTtl, replicaName, type Fault } from './fault.ts';
+import { pastTtl, type Fault } from './fault.ts';
 
 /** SIGSTOP of processes that hold leases and sockets, past their TTL: on waking they must not go on as if. */
 export const suspendHolders: Fault = {

@@ -5,6 +5,10 @@ import { monotonic } from '../time.ts';
 
 export interface Relay {
   readonly port: number;
+  /** Breaks every connection; new ones work. */
+  cut(): void;
+  /** The connections of the moment carry nothing any more, and tell nobody. */
+  goSilent(): void;
   close(): Promise<void>;
 }
 
@@ -24,6 +28,7 @@ export async function startRelay(
   nextConnection: () => number,
 ): Promise<Relay> {
   const open = new Set<() => void>();
+  const links = new Set<Link>();
   const server = createServer((near) => {
     near.setNoDelay(true);
     const far = connect(target);
@@ -51,15 +56,29 @@ export async function startRelay(
       far.destroy();
     };
     open.add(writeOpen);
-    near.on('data', readKeys);
-    carry(near, far);
-    carry(far, near);
+    const link: Link = { near, far, isSilent: false };
+    links.add(link);
+    near.on('close', () => links.delete(link));
+    near.on('data', (chunk: Buffer) => {
+      if (!link.isSilent) readKeys(chunk);
+    });
+    carry(link, near, far);
+    carry(link, far, near);
     for (const event of ['end', 'close'] as const) near.once(event, () => write(monotonic()));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    cut() {
+      for (const { near, far } of links) {
+        near.resetAndDestroy();
+        far.resetAndDestroy();
+      }
+    },
+    goSilent() {
+      for (const link of links) link.isSilent = true;
+    },
     async close() {
       server.close();
       for (const writeOpen of Array.from(open)) writeOpen();
@@ -68,9 +87,15 @@ export async function startRelay(
   };
 }
 
-function carry(from: Socket, to: Socket): void {
+interface Link {
+  readonly near: Socket;
+  readonly far: Socket;
+  isSilent: boolean;
+}
+
+function carry(link: Link, from: Socket, to: Socket): void {
   from.on('data', (chunk: Buffer) => {
-    if (to.destroyed || to.write(chunk)) return;
+    if (link.isSilent || to.destroyed || to.write(chunk)) return;
     from.pause();
     to.once('drain', () => from.resume());
   });
