@@ -5,9 +5,12 @@ import { EngagementService } from '#gen/telegate/engagement/v1/engagement_servic
 import { MessagingService } from '#gen/telegate/messaging/v1/messaging_service_pb.ts';
 import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
-import { systemClock } from '#lib/lifecycle/clock.ts';
+import { systemClock, type Clock } from '#lib/lifecycle/clock.ts';
 import { connect, type Client, type ConnectOptions } from '#lib/rpc/client.ts';
 import { bridge, type Bridge } from './bridge.ts';
+import { HealthService } from './grpc-descriptors.ts';
+import { healthBridge } from './grpc-health.ts';
+import { reflectionBridges } from './grpc-reflection.ts';
 import { openMeshHealth, type MeshHealth } from './mesh-health.ts';
 
 /** Every service that the edge carries calls to; each call is made for the caller of its `parent`. */
@@ -70,8 +73,8 @@ export function openMesh(addresses: MeshAddresses, options: Omit<ConnectOptions,
  * What is served to the outside: a service of the mesh joins by its line here, a call of one by nothing. Calls
  * between services are named, because a service would refuse them too, but only after the edge has carried them.
  */
-export function meshBridges(mesh: MeshClients): Bridge[] {
-  return [
+export function meshBridges(mesh: Mesh, clock: Clock = systemClock): Bridge[] {
+  const services = [
     bridge(SessionPoolService, mesh.sessionPool, {
       hidden: ['claimEgress', 'releaseEgress'],
       longLived: ['holdLease', 'manageLeases', 'watchPool'],
@@ -87,4 +90,15 @@ export function meshBridges(mesh: MeshClients): Bridge[] {
     }),
     bridge(EngagementService, mesh.engagement, { longLived: ['watchCampaign'] }),
   ];
+  const processes = new Map(services.map(({ service }) => [service.typeName, processOf(service)]));
+  return [
+    ...services,
+    healthBridge(mesh.health, processes, clock),
+    ...reflectionBridges([...services.map(({ service }) => service), HealthService]),
+  ];
+}
+
+/** telegate.session_pool.v1.SessionPoolService is served by session-pool. */
+function processOf({ typeName }: DescService): string {
+  return typeName.split('.')[1]!.replaceAll('_', '-');
 }
