@@ -5,6 +5,8 @@ import { withRetry } from '#lib/postgres/transaction.ts';
 import type { Client } from '#lib/rpc/client.ts';
 import type { Parent } from '../engagement.ts';
 import type { EngagementDatabase } from '../tables.ts';
+import { isDisclosed } from '../texts/disclosure.ts';
+import { sendDisclosed } from '../texts/send.ts';
 import type { Texts } from '../texts/texts.ts';
 import { actorOf, inChannel } from './channel.ts';
 import { verdictOfError, type Verdict } from './model.ts';
@@ -65,8 +67,9 @@ async function comment(
   trying: () => void,
 ): Promise<Performed> {
   const { messaging, texts, database } = parts;
+  const { disclosureLine } = texts;
   let text = action.content;
-  if (text === '') {
+  if (!isDisclosed(text, disclosureLine)) {
     const post = await readPost(messaging, action, parent);
     if (!post) return untried(GONE);
     const { comments: plan } = action.plan;
@@ -90,7 +93,9 @@ async function comment(
   }
   trying();
   const { message } = await inChannel(messaging, action, parent, () =>
-    messaging.sendComment(
+    sendDisclosed(
+      messaging,
+      disclosureLine,
       {
         actor: actorOf(action),
         channel: action.channel,
@@ -146,7 +151,7 @@ async function readPost(
 }
 
 async function keepContent(executor: QueryExecutorProvider, actionId: string, text: string): Promise<void> {
-  await sql`update actions set content = ${text} where action_id = ${actionId} and content = ''`.execute(
+  await sql`update actions set content = ${text} where action_id = ${actionId} and content <> ${text}`.execute(
     executor,
   );
 }

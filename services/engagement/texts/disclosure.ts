@@ -61,11 +61,20 @@ export class NotDisclosed extends Error {
   }
 }
 
+/** Of a text that was kept: the line may have been worded anew since. */
+export function isDisclosed(text: string, line: string): text is DisclosedText {
+  return disclosureFault(text, line) === undefined;
+}
+
 /** To be called by whatever hands a comment to messaging, last of all. */
 export function checkDisclosed(text: string, line: string): asserts text is DisclosedText {
+  const fault = disclosureFault(text, line);
+  if (fault !== undefined) throw new NotDisclosed(fault);
+}
+
+function disclosureFault(text: string, line: string): string | undefined {
   const fault = lineFault(line);
-  if (fault !== undefined) throw new NotDisclosed(`the disclosure line ${fault}`);
-  if (!text.endsWith(`${SEPARATOR}${line}`))
-    throw new NotDisclosed('it does not end with the disclosure line');
-  if (text.length === disclosureLength(line)) throw new NotDisclosed('it says nothing');
+  if (fault !== undefined) return `the disclosure line ${fault}`;
+  if (!text.endsWith(`${SEPARATOR}${line}`)) return 'it does not end with the disclosure line';
+  return text.length === disclosureLength(line) ? 'it says nothing' : undefined;
 }
