@@ -1,3 +1,4 @@
+import { accountRoutes } from './accounts/routes.ts';
 import type { Bridge } from './bridge.ts';
 import { docsRoutes } from './docs/routes.ts';
 import type { HttpRoute } from './http/routing.ts';
@@ -5,6 +6,7 @@ import { healthRoutes } from './health/routes.ts';
 import { meshBridges, type Mesh } from './mesh.ts';
 import { messageRoutes } from './messages/routes.ts';
 import { profileRoutes } from './profiles/routes.ts';
+import { proxyRoutes } from './proxies/routes.ts';
 import { publicKeysRoute } from './public-keys.ts';
 import { sessionManagerRoutes } from './sessions/routes.ts';
 import { userRoutes } from './users/routes.ts';
@@ -20,7 +22,14 @@ export function gatewayRoutes(
   mesh: Mesh,
   { httpLease, version }: GatewaySettings,
 ): { bridges: Bridge[]; routes: HttpRoute[] } {
-  const described = [userRoutes(mesh), profileRoutes(mesh), messageRoutes(mesh), healthRoutes(mesh.health)];
+  const described = [
+    userRoutes(mesh),
+    profileRoutes(mesh),
+    messageRoutes(mesh),
+    accountRoutes(mesh),
+    proxyRoutes(mesh, Math.random),
+    healthRoutes(mesh.health),
+  ];
   return {
     bridges: meshBridges(mesh),
     routes: [

@@ -1,8 +1,10 @@
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { expect } from 'vitest';
+import type { NewAccount } from '../../services/local-telegram/world/accounts.ts';
 import type { Account } from '../../services/local-telegram/world/state.ts';
 import { startLoginProcesses, type LoginProcesses } from './login-processes.ts';
 import { documentValidator } from './openapi.ts';
+import { startSocks5 } from './socks5.ts';
 import { startServiceProcess, type ServiceProcess } from './service-process.ts';
 
 /** A whole mesh of processes behind a gateway, as a client of the older HTTP systems meets it. */
@@ -15,9 +17,13 @@ export interface HttpMesh {
   call(target: string, options?: CallOptions): Promise<Called>;
   /** A user that is registered and logged in. */
   user(): Promise<HttpUser>;
+  /** One more user of the same organisation. */
+  colleague(owner: HttpUser): Promise<HttpUser>;
   /** An account at the local Telegram, and its login for a user carried through over HTTP. */
-  profile(user: HttpUser, wanted?: { password?: string }): Promise<HttpProfile>;
+  profile(user: HttpUser, wanted?: Partial<NewAccount>): Promise<HttpProfile>;
   codeOf(phone: string): string;
+  /** A SOCKS5 proxy through which the local Telegram is reached. */
+  workingProxy(): Promise<{ host: string; port: number; username: string; password: string }>;
   /** One more gateway, of another mesh in part. */
   gateway(env: Record<string, string>): Promise<string>;
   stop(): Promise<void>;
@@ -66,6 +72,7 @@ export async function startHttpMesh(): Promise<HttpMesh> {
     ...base,
     LOCAL_TELEGRAM_ADDRESS: control.address,
   });
+  const closing: (() => Promise<void>)[] = [];
   const gateways: ServiceProcess[] = [];
   const gateway = async (env: Record<string, string>): Promise<string> => {
     const started = await startServiceProcess('gateway', {
@@ -106,6 +113,16 @@ export async function startHttpMesh(): Promise<HttpMesh> {
     return { status: response.status, body: answered, headers: response.headers };
   }
 
+  async function newUser(more: { invitation?: string }): Promise<HttpUser> {
+    const login = {
+      email: `${randomUUIDv7()}@example.org`,
+      password: `pw ${randomBytes(12).toString('base64url')}`,
+    };
+    expect(await call('POST /auth/register', { json: { ...login, ...more } })).toMatchObject({ status: 201 });
+    const { body } = await call('POST /auth/login', { json: login });
+    return { ...login, token: body.access_token, refreshToken: body.refresh_token };
+  }
+
   const codeOf = (phone: string): string => telegram.telegram.logins.code(phone)!.code;
 
   return {
@@ -116,18 +133,20 @@ export async function startHttpMesh(): Promise<HttpMesh> {
     call,
     codeOf,
     gateway,
-    async user() {
-      const login = {
-        email: `${randomUUIDv7()}@example.org`,
-        password: `pw ${randomBytes(12).toString('base64url')}`,
-      };
-      expect(await call('POST /auth/register', { json: login })).toMatchObject({ status: 201 });
-      const { body } = await call('POST /auth/login', { json: login });
-      return { ...login, token: body.access_token, refreshToken: body.refresh_token };
+    user: () => newUser({}),
+    async colleague(owner) {
+      const response = await fetch(`${url}/telegate.account_auth.v1.IdentityService/CreateInvitation`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${owner.token}` },
+        body: '{}',
+      });
+      const { secret } = (await response.json()) as { secret: string };
+      return newUser({ invitation: secret });
     },
-    async profile({ token }, { password } = {}) {
-      const account = telegram.account(password === undefined ? {} : { password });
+    async profile({ token }, wanted = {}) {
+      const account = telegram.account(wanted);
       const { phone } = account;
+      const { password } = wanted;
       await call('POST /profiles/start', { token, json: { phone } });
       let { body } = await call('POST /profiles/code', { token, json: { phone, code: codeOf(phone) } });
       if (password !== undefined)
@@ -135,7 +154,14 @@ export async function startHttpMesh(): Promise<HttpMesh> {
       expect(body).toMatchObject({ status: 'authorized', profile: { phone } });
       return { account, phone, id: body.profile.id };
     },
+    async workingProxy() {
+      const credentials = { username: 'user', password: 'secret' };
+      const { host, port, close } = await startSocks5(credentials);
+      closing.push(close);
+      return { host, port, ...credentials };
+    },
     async stop() {
+      for (const close of closing) await close();
       await Promise.all(gateways.map((one) => one.stop()));
       await messaging.stop();
       await processes.stop();

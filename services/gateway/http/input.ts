@@ -4,6 +4,7 @@ import { Fault, type Field, type Fields, type Input } from './fields.ts';
 
 /** Every parameter of a request, or a refusal that names all that are at fault. */
 export async function readInput<F extends Fields>(exchange: Exchange, fields: F): Promise<Input<F>> {
+  if (Object.keys(fields).length === 0) return {} as Input<F>;
   const body = hasBody(exchange) ? await exchange.fields() : undefined;
   const faults: FieldFault[] = [];
   const input: Record<string, unknown> = {};

@@ -58,7 +58,7 @@ export async function startLogin(accountAuth: AccountAuth, phone: string, option
     phone: login!.phone,
     code_sent: isSent,
     code_type: isSent ? CODE_TYPES[codeKind] : null,
-    timeout: isSent && resendTime ? Math.max(0, Math.ceil((timestampMs(resendTime) - now) / 1_000)) : null,
+    timeout: isSent && resendTime ? Math.max(0, Math.round((timestampMs(resendTime) - now) / 1_000)) : null,
   };
 }
 
