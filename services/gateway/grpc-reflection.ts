@@ -62,7 +62,6 @@ function conversation(
     transform: (request, controller) => controller.enqueue(answer(request)),
   });
   const writer = writable.getWriter();
-  const ignore = (): void => undefined;
   writer.closed.catch(ignore);
   return {
     async send(request) {
@@ -75,3 +74,5 @@ function conversation(
     cancel: () => void writer.abort().catch(ignore),
   };
 }
+
+function ignore(): void {}
