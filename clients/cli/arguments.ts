@@ -109,10 +109,11 @@ function parseProblem(error: unknown): string {
 }
 
 function checkOperands({ name, operands }: Command, given: readonly string[]): void {
-  const isOpen = operands.at(-1)?.endsWith('…') ?? false;
-  if (given.length >= operands.length && (isOpen || given.length === operands.length)) return;
+  const isOpen = /…\]?$/.test(operands.at(-1) ?? '');
+  const required = operands.filter((operand) => !operand.startsWith('[')).length;
+  if (given.length >= required && (isOpen || given.length <= operands.length)) return;
   const usage = `telegate ${[name, ...operands].join(' ')}`;
-  if (given.length < operands.length) throw new Misuse(`${operands[given.length]} is missing: ${usage}.`);
+  if (given.length < required) throw new Misuse(`${operands[given.length]} is missing: ${usage}.`);
   throw new Misuse(
     operands.length === 0
       ? `telegate ${name} takes nothing but options.`

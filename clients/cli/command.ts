@@ -1,6 +1,7 @@
 import type { DescService } from '@bufbuild/protobuf';
 import type { Clock } from '#lib/lifecycle/clock.ts';
 import type { ExitCode } from './exit-code.ts';
+import type { Ask } from './terminal/ask.ts';
 import type { Service } from './service.ts';
 import type { Output } from './terminal/output.ts';
 
@@ -22,6 +23,12 @@ export type Values<O extends OptionSpecs> = {
       : string | undefined;
 };
 
+export interface SharedValues {
+  readonly endpoint?: string | undefined;
+  readonly 'api-key-file'?: string | undefined;
+  readonly 'mesh-file'?: string | undefined;
+}
+
 /** What a command is given to work with. */
 export interface Invocation<O extends OptionSpecs = OptionSpecs> {
   readonly values: Values<O>;
@@ -32,6 +39,14 @@ export interface Invocation<O extends OptionSpecs = OptionSpecs> {
   readonly stop: AbortSignal;
   /** `person@machine`. */
   readonly caller: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  /** What every command takes, for those that hand it on. */
+  readonly shared: SharedValues;
+  /** Asks the person at the terminal, or reads the next line of what is piped in. */
+  readonly ask: Ask;
+  /** True when something is piped in. */
+  readonly isPiped: boolean;
   service<S extends DescService>(service: S): Service<S>;
   /** At most `maxBytes` of a file; `-` is the standard input. */
   readInput(path: string, maxBytes: number): Promise<Buffer>;
@@ -42,7 +57,7 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly name: string;
   readonly summary: string;
   readonly detail?: string;
-  /** Each one is required; the last may end in `…` and then be given several times. */
+  /** Each one is required unless it is in brackets; the last may end in `…` and then be given several times. */
   readonly operands: readonly string[];
   readonly options: O;
   readonly examples: readonly string[];

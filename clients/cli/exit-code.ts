@@ -7,6 +7,8 @@ export const exitCode = {
   misuse: 2,
   unreachable: 3,
   noFreeSession: 4,
+  /** A flood wait, a limit or an outage: the same may work later. */
+  later: 5,
   /** Ctrl-C before there was anything to end, or twice. */
   interrupted: 130,
 } as const;

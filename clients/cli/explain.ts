@@ -8,6 +8,7 @@ import { exitCode, type ExitCode } from './exit-code.ts';
 import { Interrupted } from './interrupted.ts';
 import { Misuse } from './misuse.ts';
 import { NoMesh, type Place } from './place.ts';
+import { Retryable } from './retryable.ts';
 import { Unreachable } from './service.ts';
 import { plain } from './terminal/table.ts';
 import { span } from './terminal/times.ts';
@@ -32,9 +33,20 @@ export function explain(error: unknown, place: Place | undefined): Explanation {
   }
   if (error instanceof Unreachable) return own(exitCode.unreachable, 'UNREACHABLE', unreachableText(error));
   if (error instanceof Interrupted) return own(exitCode.interrupted, 'INTERRUPTED', error.message);
+  if (error instanceof Retryable) return retryable(error, place);
   if (error instanceof RpcError) return refusal(error, place);
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return own(exitCode.refused, 'INTERNAL', `A fault of this program: ${text}`);
+}
+
+/** The same id with the same words does nothing twice, so that it is safe to find out what became of the first call. */
+function retryable({ cause, requestId }: Retryable, place: Place | undefined): Explanation {
+  const why = explain(cause, place);
+  return {
+    ...why,
+    text: `${why.text}\nRepeat it with --request-id ${requestId}: whatever became of it, nothing is done twice.`,
+    json: { ...(why.json as JsonObject), requestId },
+  };
 }
 
 function own(code: ExitCode, reason: string, message: string): Explanation {
@@ -66,9 +78,17 @@ function refusal(error: RpcError, place: Place | undefined): Explanation {
   };
 }
 
-const exitCodes: ReadonlyMap<ErrorReason, ExitCode> = new Map([
+const exitCodes: ReadonlyMap<ErrorReason, ExitCode> = new Map<ErrorReason, ExitCode>([
   [ErrorReason.NO_FREE_SESSION, exitCode.noFreeSession],
   [ErrorReason.QUEUE_FULL, exitCode.noFreeSession],
+  [ErrorReason.FLOOD_WAIT, exitCode.later],
+  [ErrorReason.BREAKER_OPEN, exitCode.later],
+  [ErrorReason.TELEGRAM_UNREACHABLE, exitCode.later],
+  [ErrorReason.QUOTA_EXCEEDED, exitCode.later],
+  [ErrorReason.TOO_MANY_STREAMS, exitCode.later],
+  [ErrorReason.GOING_AWAY, exitCode.later],
+  [ErrorReason.DEPENDENCY_UNAVAILABLE, exitCode.later],
+  [ErrorReason.DEADLINE_EXCEEDED, exitCode.later],
 ]);
 
 /** What to do, where the mesh's own words do not say it in the words of this program. */
@@ -91,9 +111,19 @@ function advice(error: RpcError, place: Place | undefined): string | undefined {
       return error.metadata['state'] === 'needs_login'
         ? undefined
         : `telegate sessions restore ${error.metadata['session_id'] ?? 'ID'} puts it back.`;
+    case ErrorReason.NEEDS_LOGIN:
+      return 'telegate login +PHONE logs it in again.';
+    case ErrorReason.NO_EGRESS:
+      return 'See: telegate proxies list, telegate proxies add, telegate accounts update --allow-direct yes.';
+    case ErrorReason.LOGIN_ENDED:
+      return 'telegate login begins a new one.';
+    case ErrorReason.TARGET_NOT_VERIFIED:
+      return 'See: telegate campaign targets list, telegate campaign targets verify.';
     case ErrorReason.ETAG_MISMATCH:
       return 'Somebody changed it meanwhile; try again.';
     case ErrorReason.INTERNAL: {
+      if (error.code === status.UNIMPLEMENTED)
+        return `What ${place?.source ?? 'the endpoint'} names does not serve this: the gateway (port 8080) serves everything.`;
       const trace = traceOf(error);
       return trace && `The trace is ${trace}.`;
     }
@@ -107,6 +137,12 @@ function advice(error: RpcError, place: Place | undefined): string | undefined {
 const seeList: ReadonlyMap<string, string> = new Map([
   ['session', 'See: telegate sessions list.'],
   ['lease', 'See: telegate leases.'],
+  ['account', 'See: telegate accounts list.'],
+  ['proxy', 'See: telegate proxies list.'],
+  ['target', 'See: telegate campaign targets list.'],
+  ['campaign', 'See: telegate campaign list.'],
+  ['key', 'See: telegate keys list.'],
+  ['api_key', 'See: telegate keys list.'],
 ]);
 
 function refusalJson(error: RpcError): JsonObject {

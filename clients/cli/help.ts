@@ -2,14 +2,13 @@ import type { Command, OptionSpecs } from './command.ts';
 import { sharedOptions } from './arguments.ts';
 
 const EXIT_CODES = `Exit codes: 0 done, 1 refused or failed, 2 misuse, 3 the mesh cannot be reached,
-4 no free session, 130 interrupted before anything was held.`;
+4 no free session, 5 not now (a flood wait, a limit, an outage), 130 interrupted.`;
 
 export function generalHelp(commands: readonly Command[]): string {
-  const rows = commands.map((one): [string, string] => [usageOf(one), one.summary]);
   return [
-    'telegate: leases Telegram sessions, and shows who has which.',
+    'telegate: Telegram accounts, their sessions and messages, from the command line.',
     '',
-    ...columns(rows),
+    ...commandLines(commands),
     '',
     'With every command:',
     ...optionLines(sharedOptions),
@@ -35,6 +34,17 @@ export function commandHelp(command: Command): string {
     '',
     EXIT_CODES,
   ].join('\n');
+}
+
+/** What belongs together stands together. */
+function commandLines(commands: readonly Command[]): string[] {
+  const lines = columns(commands.map((one): [string, string] => [usageOf(one), one.summary]));
+  const firstWord = (index: number): string | undefined => commands[index]?.name.split(' ')[0];
+  const isGroup = (index: number): boolean => firstWord(index) === firstWord(index + 1);
+  return lines.flatMap((line, index) => {
+    const begins = index > 0 && firstWord(index) !== firstWord(index - 1);
+    return begins && (isGroup(index) || isGroup(index - 2)) ? ['', line] : [line];
+  });
 }
 
 function usageOf({ name, operands }: Command): string {

@@ -4,6 +4,8 @@ import { Misuse } from './misuse.ts';
 
 export type InputStream = AsyncIterable<unknown> & { readonly isTTY?: boolean };
 
+export const STANDARD_INPUT = '-';
+
 /** A file, or the standard input for `-`; what is larger than `maxBytes` is refused, not read on. */
 export async function readInput(
   path: string,
@@ -21,7 +23,8 @@ export async function readInput(
     for await (const chunk of source) {
       chunks.push(chunk as Buffer);
       size += (chunk as Buffer).length;
-      if (size > maxBytes) throw new Misuse(`${name} has more than ${maxBytes} bytes; that is no session.`);
+      if (size > maxBytes)
+        throw new Misuse(`${name} has more than ${maxBytes} bytes, the most that is taken.`);
     }
   } catch (error) {
     if (error instanceof Misuse) throw error;

@@ -52,7 +52,7 @@ export function findPlace(service: string, options: PlaceOptions): Place {
   return { addresses: readAddresses(found.path, entry.grpc), source: found.path, ...keyFor(options, found) };
 }
 
-interface FoundMesh {
+export interface FoundMesh {
   path: string;
   mesh: MeshFile;
 }
@@ -81,6 +81,16 @@ function findMesh(options: PlaceOptions): FoundMesh {
   }
   const where = paths.length === 1 ? `there is no ${paths[0]}` : `no .telegate/mesh.json from ${cwd} upwards`;
   throw new NoMesh(`No mesh runs here: ${where}.`);
+}
+
+/** The mesh file that is named or lies here or above; undefined where there is none that can be used. */
+export function findLocalMesh(options: PlaceOptions): FoundMesh | undefined {
+  try {
+    return findMesh(options);
+  } catch (error) {
+    if (error instanceof NoMesh || error instanceof Misuse) return undefined;
+    throw error;
+  }
 }
 
 function upwards(folder: string): string[] {

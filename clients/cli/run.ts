@@ -6,10 +6,11 @@ import { exitCode, type ExitCode } from './exit-code.ts';
 import { explain } from './explain.ts';
 import { commandHelp, generalHelp } from './help.ts';
 import { unlessInterrupted } from './interrupted.ts';
-import { readInput, type InputStream } from './input.ts';
+import { readInput } from './input.ts';
 import { Misuse } from './misuse.ts';
 import { findPlace, type Place } from './place.ts';
 import { openService, type Service } from './service.ts';
+import { createAsk, type KeyboardStream } from './terminal/ask.ts';
 import { createOutput, createPaint, type TextStream } from './terminal/output.ts';
 
 /** Everything that the program has of the world around it. */
@@ -17,7 +18,7 @@ export interface World {
   argv: readonly string[];
   env: NodeJS.ProcessEnv;
   cwd: string;
-  stdin: InputStream;
+  stdin: KeyboardStream;
   stdout: TextStream;
   stderr: TextStream;
   clock: Clock;
@@ -61,6 +62,7 @@ async function runCommand(
     onPlace(place);
     return openService(wanted, place, stop);
   };
+  const ask = createAsk({ stdin, stderr, stop });
   try {
     return await command.run({
       values,
@@ -69,11 +71,18 @@ async function runCommand(
       clock,
       stop,
       caller,
+      env,
+      cwd,
+      shared,
+      ask,
+      isPiped: stdin.isTTY !== true,
       service,
       readInput: (path, maxBytes) => unlessInterrupted(stop, readInput(path, { maxBytes, cwd, stdin })),
     });
   } catch (error) {
     if (error instanceof Misuse) error.command ??= command.name;
     throw error;
+  } finally {
+    ask.close();
   }
 }

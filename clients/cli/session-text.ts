@@ -6,7 +6,7 @@ import {
 import { SessionSourceSchema, type SessionSource } from '#gen/telegate/session_pool/v1/session_pb.ts';
 import { sheet, table } from './terminal/table.ts';
 import { moment } from './terminal/times.ts';
-import { enumNames, nameOf } from './values.ts';
+import { enumNames, labelsText, nameOf } from './values.ts';
 
 export const stateNames: Map<string, SessionState> = enumNames(SessionStateSchema);
 const sourceNames: Map<string, SessionSource> = enumNames(SessionSourceSchema);
@@ -55,9 +55,4 @@ export function sessionSheet(session: Session, now: number): string {
     ['created', moment(session.createTime, now)],
     ['last used', moment(session.lastUsedTime, now)],
   ]);
-}
-
-function labelsText(labels: Readonly<Record<string, string>>): string {
-  const text = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-  return text.length === 0 ? '–' : text.join(' ');
 }

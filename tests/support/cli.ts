@@ -10,6 +10,8 @@ export interface CliOptions {
   cwd?: string;
   /** What it reads from the standard input; nothing otherwise. */
   input?: string | Uint8Array;
+  /** Its standard input stays open for what `types` brings. */
+  holdInput?: boolean;
   /** For Node, before the program. */
   nodeArgs?: readonly string[];
 }
@@ -24,6 +26,10 @@ export interface CliRun {
 export interface CliProcess {
   /** The first line of the output, from the one after the last that was waited for, that fits. */
   says(pattern: RegExp): Promise<string>;
+  /** As `says`, of the standard error, and of what has no line end yet. */
+  complains(pattern: RegExp): Promise<void>;
+  /** A line to the standard input, which is held. */
+  types(line: string): void;
   signal(name: NodeJS.Signals): void;
   done: Promise<CliRun>;
 }
@@ -44,15 +50,30 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Cli
   }
   // A program that refuses its arguments is gone before it read anything.
   child.stdin.on('error', () => {});
-  child.stdin.end(options.input ?? '');
+  if (options.holdInput !== true) child.stdin.end(options.input ?? '');
   const done = once(child, 'close').then(([code]: unknown[]) => {
     const outcome = { code: code as number | null, ...run };
     changed.dispatchEvent(new Event('change'));
     return outcome;
   });
   let seen = 0;
+  let complained = 0;
+  const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
   return {
     done,
+    types: (line) => void child.stdin.write(`${line}\n`),
+    async complains(pattern) {
+      for (;;) {
+        const match = pattern.exec(run.stderr.slice(complained));
+        if (match) {
+          complained += match.index + match[0].length;
+          return;
+        }
+        if (isOver())
+          throw new Error(`it ended with ${child.exitCode} before ${pattern}:\n${run.stdout}${run.stderr}`);
+        await once(changed, 'change');
+      }
+    },
     signal: (name) => void child.kill(name),
     async says(pattern) {
       for (;;) {
@@ -62,7 +83,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Cli
           seen = at + 1;
           return lines[at]!;
         }
-        if (child.exitCode !== null || child.signalCode !== null)
+        if (isOver())
           throw new Error(
             `it ended with ${child.exitCode} before it said ${pattern}:\n${run.stdout}${run.stderr}`,
           );

@@ -7,11 +7,10 @@ import {
 import { RpcError } from '#lib/rpc/status.ts';
 import { command } from '../command.ts';
 import { exitCode } from '../exit-code.ts';
-import { Misuse } from '../misuse.ts';
 import { findSession } from '../named-session.ts';
 import type { Service } from '../service.ts';
 import { sessionSheet } from '../session-text.ts';
-import { readLabels } from '../values.ts';
+import { readLabelChanges } from '../values.ts';
 
 const ATTEMPTS = 5;
 
@@ -26,18 +25,7 @@ export const sessionsLabel = command({
   ],
   async run({ operands, service, out, clock }) {
     const [name, ...changes] = operands as [string, ...string[]];
-    const removed = changes.filter((one) => !one.includes('=') && /.-$/.test(one));
-    const kept = readLabels(
-      'A label',
-      changes.filter((one) => !removed.includes(one)),
-    );
-    const change = (labels: Readonly<Record<string, string>>): Record<string, string> => {
-      const changed = { ...labels, ...kept };
-      for (const key of removed) delete changed[key.slice(0, -1)];
-      return changed;
-    };
-    for (const key of removed)
-      if (key.slice(0, -1) in kept) throw new Misuse(`${key.slice(0, -1)} is both set and removed.`);
+    const change = readLabelChanges('A label', changes)!;
     const response = await update(service(SessionPoolService), name, change);
     out.answer(UpdateSessionResponseSchema, response, () => sessionSheet(response.session!, clock.now()));
     return exitCode.ok;
