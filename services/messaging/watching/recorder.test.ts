@@ -112,6 +112,15 @@ test('a message that a difference brings again is in the log and on the bus once
   expect(await published(sessionId)).toBe(2);
 });
 
+test('a message that is pushed, and in a difference before it is written, is in the log once', async () => {
+  const sessionId = (sessions += 1n);
+  const own = reader(process(), sessionId);
+  await own.store.load();
+  await own.handler([message(1), message(1, 'difference'), message(2, 'difference'), message(2)], []);
+  expect(await keysOf(sessionId)).toEqual(['user:7/1', 'user:7/2']);
+  expect(await published(sessionId)).toBe(2);
+});
+
 test('how a connection stands is told later when it can not be written now', async () => {
   const sessionId = (sessions += 1n);
   const own = process();

@@ -336,7 +336,8 @@ async function whatIsNew(
   for (const { log: own, told } of wishes) {
     for (const one of told) {
       const { messageKey, event } = one;
-      if (messageKey !== undefined && (one.mayRepeat || own.mayBeWritten)) {
+      // Also what can not repeat by itself: a difference in the same batch may bring it too.
+      if (messageKey !== undefined) {
         const key = `${own.sessionId} ${messageKey}`;
         if (known.has(key)) continue;
         known.add(key);
