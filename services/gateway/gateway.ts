@@ -9,6 +9,7 @@ import { profileRoutes } from './profiles/routes.ts';
 import { proxyRoutes } from './proxies/routes.ts';
 import { publicKeysRoute } from './public-keys.ts';
 import { sessionManagerRoutes } from './sessions/routes.ts';
+import { taskRoutes } from './tasks/routes.ts';
 import { userRoutes } from './users/routes.ts';
 
 export interface GatewaySettings {
@@ -28,6 +29,7 @@ export function gatewayRoutes(
     messageRoutes(mesh),
     accountRoutes(mesh),
     proxyRoutes(mesh, Math.random),
+    taskRoutes(mesh),
     healthRoutes(mesh.health),
   ];
   return {

@@ -17,18 +17,29 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(() => mesh?.stop());
 
-const cases = {
-  users: userCases,
-  cookies: cookieCases,
-  profiles: profileCases,
-  messages: messageCases,
-  accounts: accountCases,
-  proxies: proxyCases,
-  'bad input': badInputCases,
-  outages: outageCases,
-};
+const started = (): HttpMesh => mesh;
 
-for (const [name, define] of Object.entries(cases))
-  describe(name, () => {
-    define(() => mesh);
-  });
+describe('users', () => {
+  userCases(started);
+});
+describe('cookies', () => {
+  cookieCases(started);
+});
+describe('profiles', () => {
+  profileCases(started);
+});
+describe('messages', () => {
+  messageCases(started);
+});
+describe('accounts', () => {
+  accountCases(started);
+});
+describe('proxies', () => {
+  proxyCases(started);
+});
+describe('bad input', () => {
+  badInputCases(started);
+});
+describe('outages', () => {
+  outageCases(started);
+});

@@ -60,7 +60,7 @@ export interface HttpProfile {
 }
 
 export async function startHttpMesh(): Promise<HttpMesh> {
-  const processes = await startLoginProcesses();
+  const processes = await startLoginProcesses({ env: { TELEGRAM_LOGIN_CLAIM: '15s' } });
   const { pool, control, registry, replicas, telegram } = processes;
   const base = {
     ...pool.environment,

@@ -37,6 +37,7 @@ export async function startLoginProcesses(
     PROXY_CHECK_TIMEOUT: '2s',
     TELEGRAM_LOGIN_CLAIM: '2s',
     REGISTRATIONS_PER_ADDRESS: '1000',
+    ...more,
   };
   const registry = await startServiceProcess('proxy-registry', env);
   const replicas = await Promise.all(

@@ -57,19 +57,25 @@ function faultsOf(error: DomainError, where: 'body' | 'query'): FieldFault[] {
   const violations = error.fieldViolations ?? [];
   if (violations.length === 0) return [{ loc: [where], msg: error.message, type: 'value_error' }];
   return violations.map(({ field, description }) => ({
-    loc: field === '' ? [where] : [where, nameOf(field)],
+    loc: field === '' ? [where] : [where, ...placeOf(field)],
     msg: description,
     type: 'value_error',
   }));
 }
 
 /** Parameters that have another name in the mesh. */
-const NAMES: Readonly<Record<string, string>> = { peer: 'tg_receiver', query: 'q', max_count: 'count' };
+const NAMES: Readonly<Record<string, string>> = {
+  peer: 'tg_receiver',
+  query: 'q',
+  account_ids: 'accounts',
+  max_count: 'count',
+};
 
-/** `account.phone` is `phone` to who sends it as a field of its own. */
-function nameOf(field: string): string {
-  const name = field.slice(field.lastIndexOf('.') + 1);
-  return NAMES[name] ?? name;
+/** `account.phone` is `phone` to who sends it as a field of its own, and `reactions[2].emoji` the third of them. */
+function placeOf(field: string): (string | number)[] {
+  const parts = field.split('.').map((part) => /^(\w*)(?:\[(\d+)\])?/.exec(part)!);
+  const [, name = '', index] = parts.findLast(([, , at]) => at !== undefined) ?? parts.at(-1)!;
+  return [NAMES[name] ?? name, ...(index === undefined ? [] : [Number(index)])];
 }
 
 /** As these clients know it. */

@@ -52,6 +52,23 @@ export function outageCases(mesh: () => HttpMesh): void {
     expect(await call('GET /accounts/', { url, token })).toMatchObject({ status: 200 });
   });
 
+  test('engagement is away: tasks say so, and all else is well', async () => {
+    const { call, gateway, user } = mesh();
+    const { token } = await user();
+    const url = await gateway({ ENGAGEMENT_ADDRESS: NOWHERE });
+    const json = { channel: '@my_channel', latest: 1, reactions: ['👍'] };
+    for (const [target, options] of [
+      ['GET /tasks/', {}],
+      ['POST /tasks/reaction', { json }],
+    ] as const)
+      expect(await call(target, { url, token, ...options })).toMatchObject({
+        status: 503,
+        body: { detail: expect.stringContaining('EngagementService') },
+      });
+    const health = await call('GET /health', { url });
+    expect(health).toMatchObject({ status: 200, body: { services: { engagement: 'unreachable' } } });
+  });
+
   test('account-auth is away: nobody logs in, and the operator works on', async () => {
     const { call, gateway, operatorKey } = mesh();
     const url = await gateway({ ACCOUNT_AUTH_ADDRESS: NOWHERE });
