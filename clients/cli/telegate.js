@@ -7,7 +7,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED_MAJOR = 24;
-const main = new URL('main.ts', import.meta.url);
+const source = new URL('main.ts', import.meta.url);
+// What npm pack made of it: Node runs no TypeScript under node_modules.
+const main = existsSync(source) ? source : new URL('../../dist/clients/cli/main.js', import.meta.url);
 
 function pinnedNode() {
   const { resolve } = createRequire(import.meta.url);
