@@ -49,6 +49,8 @@ describe.skipIf(!opensslIsThere())('TLS', () => {
     const edge = await setUp({}, { tls: authority.issue('localhost'), limits });
     const silent = connectTls({ port: edge.port, host: 'localhost', ca: authority.ca });
     closing.push(() => void silent.destroy());
-    await new Promise((resolve) => silent.resume().once('close', resolve));
+    expect(await new Promise((resolve) => silent.resume().once('close', () => resolve('closed')))).toBe(
+      'closed',
+    );
   });
 });
