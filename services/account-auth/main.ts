@@ -12,6 +12,7 @@ import { localCredentials } from './identity/local-credentials.ts';
 import { openIdentity } from './identity/open.ts';
 import { identityRoutes } from './identity/routes.ts';
 import { connectLogins } from './login/connect.ts';
+import { tellingLogins } from './login/deeds.ts';
 import { loginRoutes } from './login/routes.ts';
 import { accountAuthRoutes } from './routes.ts';
 import type { AccountAuthTables } from './tables.ts';
@@ -58,7 +59,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     what: 'identities',
     implementations: [
       identityRoutes(identity, createMeshTokenVerifier(meshKeys(config.meshKey), clock)),
-      accountAuthRoutes({ ...loginRoutes(logins), ...accountHandlers }),
+      accountAuthRoutes({ ...tellingLogins(log, loginRoutes(logins)), ...accountHandlers }),
     ],
     source: localCredentials(identity),
   });

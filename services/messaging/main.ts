@@ -9,6 +9,7 @@ import { REAL_TELEGRAM, type TelegramEnvironment } from '#lib/telegram/environme
 import { findTelegram } from '#lib/telegram/find-environment.ts';
 import { openChats } from './chats.ts';
 import { fields } from './config.ts';
+import { tellingSends } from './deeds.ts';
 import { PROCESS_PREFIX } from './connections/elsewhere.ts';
 import { forwarding } from './connections/forward.ts';
 import { Heartbeat } from './connections/heartbeat.ts';
@@ -118,7 +119,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     implementations: [
       messagingRoutes(
         forwarding(
-          { ...handlersOf(messaging, listing), ...chats.handlers, ...watches },
+          { ...handlersOf(messaging, listing), ...tellingSends(log, chats.handlers), ...watches },
           { processId, peers, clock },
         ),
       ),

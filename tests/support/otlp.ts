@@ -17,11 +17,21 @@ export interface ReceivedSpan {
   resource: Record<string, unknown>;
 }
 
+export interface ReceivedLine {
+  service: string;
+  traceId: string | undefined;
+  spanId: string | undefined;
+  severity: string;
+  body: string;
+  attributes: Record<string, unknown>;
+}
+
 export interface OtlpReceiver {
   url: string;
   /** What a process must have in its environment to export here. */
   env: Record<string, string>;
   spans(): ReceivedSpan[];
+  lines(): ReceivedLine[];
   /** Everything received, as text: for looking for what must not be in it. */
   raw(): string;
   clear(): void;
@@ -31,6 +41,7 @@ export interface OtlpReceiver {
 /** A collector that understands OTLP over HTTP as JSON, and keeps what it gets. */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   let spans: ReceivedSpan[] = [];
+  let lines: ReceivedLine[] = [];
   let raw: string[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -43,6 +54,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       const body = Buffer.concat(chunks).toString();
       raw.push(body);
       if (request.url === '/v1/traces') spans.push(...parseSpans(body));
+      if (request.url === '/v1/logs') lines.push(...parseLines(body));
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     });
   });
@@ -54,11 +66,14 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       OTEL_EXPORTER_OTLP_ENDPOINT: url,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_BSP_SCHEDULE_DELAY: '50',
+      OTEL_BLRP_SCHEDULE_DELAY: '50',
     },
     spans: () => [...spans],
+    lines: () => [...lines],
     raw: () => raw.join('\n'),
     clear() {
       spans = [];
+      lines = [];
       raw = [];
     },
     close() {
@@ -110,6 +125,38 @@ function parseSpans(body: string): ReceivedSpan[] {
         statusMessage: span.status?.message ?? '',
         links: (span.links ?? []).map(({ traceId, spanId }) => ({ traceId, spanId })),
         resource: resourceAttributes,
+      })),
+    );
+  });
+}
+
+interface ExportedLine {
+  traceId?: string;
+  spanId?: string;
+  severityText?: string;
+  body?: { stringValue?: string };
+  attributes?: KeyValue[];
+}
+
+interface LogsRequest {
+  resourceLogs?: Array<{
+    resource?: { attributes?: KeyValue[] };
+    scopeLogs?: Array<{ logRecords?: ExportedLine[] }>;
+  }>;
+}
+
+function parseLines(body: string): ReceivedLine[] {
+  const request = JSON.parse(body) as LogsRequest;
+  return (request.resourceLogs ?? []).flatMap(({ resource, scopeLogs }) => {
+    const service = String(attributesOf(resource?.attributes)['service.name']);
+    return (scopeLogs ?? []).flatMap((scope) =>
+      (scope.logRecords ?? []).map((line) => ({
+        service,
+        traceId: line.traceId || undefined,
+        spanId: line.spanId || undefined,
+        severity: line.severityText ?? '',
+        body: line.body?.stringValue ?? '',
+        attributes: attributesOf(line.attributes),
       })),
     );
   });

@@ -1,6 +1,7 @@
 import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
 import type { MeshTokenVerifier } from '#lib/auth/mesh-token.ts';
 import { implement, type Implementation } from '#lib/rpc/implement.ts';
+import { tellingIdentity } from './deeds.ts';
 import { keyRoutes } from './key-routes.ts';
 import type { Identity } from './identity.ts';
 import { loginRoutes } from './login-routes.ts';
@@ -9,7 +10,11 @@ import { userRoutes } from './user-routes.ts';
 export function identityRoutes(identity: Identity, tokens: MeshTokenVerifier): Implementation {
   return implement(
     IdentityService,
-    { ...userRoutes(identity, tokens), ...loginRoutes(identity, tokens), ...keyRoutes(identity) },
+    tellingIdentity(identity.log, {
+      ...userRoutes(identity, tokens),
+      ...loginRoutes(identity, tokens),
+      ...keyRoutes(identity),
+    }),
     {
       register: 'public',
       login: 'public',

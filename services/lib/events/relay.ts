@@ -7,6 +7,7 @@ import type { BusEvent, EventBus, PublishOutcome } from './bus.ts';
 import { entityKey } from './entity.ts';
 import { endProducerSpan, startProducerSpan } from './event-spans.ts';
 import { holdLock } from './lock-holder.ts';
+import { tellPublished } from './relay-lines.ts';
 import { createRelayMeasures } from './relay-metrics.ts';
 import { BATCH_ROWS, countOutbox, deletePublished, readOutbox, type OutboxRow } from './relay-queries.ts';
 
@@ -107,6 +108,7 @@ export function startRelay(options: RelayOptions): Relay {
     const positions = rows.filter((_, index) => outcomes[index]?.ok).map((row) => row.position);
     const brokerWorks = noteFailures(events, outcomes);
     measures.count(outcomes);
+    tellPublished(log, events, outcomes);
     if (positions.length > 0) await deletePublished(client, positions);
     return brokerWorks;
   }
