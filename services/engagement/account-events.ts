@@ -28,7 +28,7 @@ export function consumeAccounts(database: EngagementDatabase, bus: EventBus): Pr
           const value = payload.value as { accountId?: string } | undefined;
           const accountId = value?.accountId ?? '';
           // An event that can not be applied would come back for ever.
-          if (UUID.test(accountId)) await verifySoon(within, { adminAccountId: accountId });
+          if (UUID.test(accountId)) await verifySoon(within, accountId);
         }),
       );
     },

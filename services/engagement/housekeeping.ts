@@ -31,7 +31,7 @@ export function keepHouse(
         for (const piece of all)
           while (!stopping.signal.aborted && (await piece(ROWS_AT_ONCE)) >= ROWS_AT_ONCE);
       } catch (error) {
-        log.warn({ kind: 'housekeeping', err: error }, 'old rows could not be removed; it is tried again');
+        log.warn({ event: 'housekeeping', err: error }, 'old rows could not be removed; it is tried again');
       }
       await pause(clock, PAUSE_MS * (1 + random() * JITTER), stopping.signal);
     }

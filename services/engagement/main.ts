@@ -12,6 +12,8 @@ import { findTelegram } from '#lib/telegram/find-environment.ts';
 import { actionPieces, startActions } from './actions/actions.ts';
 import { waitForJobs } from './actions/job-schema.ts';
 import { actionRoutes } from './actions/routes.ts';
+import { campaignRoutes } from './campaigns/routes.ts';
+import { startCampaigns } from './campaigns/sweep.ts';
 import { fields } from './config.ts';
 import type { Engagement, EngagementSettings } from './engagement.ts';
 import { consumeAccounts } from './account-events.ts';
@@ -95,6 +97,8 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     wakeRelay,
   };
   onStop('housekeeping', keepHouse(engagement, actionPieces(engagement)));
+  const campaigns = startCampaigns(engagement);
+  onStop('campaigns', () => campaigns.stop());
   const verifying = startVerifying(engagement, { perMinute: config.verifyPerMinute });
   onStop('verifying', () => verifying.stop());
   const administrators = await consumeAccounts(database, bus);
@@ -114,6 +118,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     implementations: [
       engagementRoutes({
         ...targetRoutes(engagement),
+        ...campaignRoutes(engagement, { onStop, wake: () => campaigns.wake() }),
         ...actionRoutes(engagement),
         ...stoppingRoutes(engagement),
         ...limitRoutes(engagement),

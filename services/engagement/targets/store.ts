@@ -249,15 +249,16 @@ export async function verifyAllSoon({ database, settings }: Engagement): Promise
 }
 
 /** What an account administered is to be looked at now. */
-export async function verifySoon(
-  trx: QueryExecutorProvider,
-  which: { readonly adminAccountId: string } | { readonly targetId: string },
-): Promise<void> {
-  const condition =
-    'targetId' in which
-      ? sql`target_id = ${which.targetId}`
-      : sql`admin_account_id = ${which.adminAccountId}`;
+export async function verifySoon(trx: QueryExecutorProvider, adminAccountId: string): Promise<void> {
   await sql`
     update targets set next_verify_time = clock_timestamp()
-    where ${condition} and next_verify_time > clock_timestamp()`.execute(trx);
+    where admin_account_id = ${adminAccountId} and next_verify_time > clock_timestamp()`.execute(trx);
+}
+
+/** A campaign runs in it from now on. Not in that campaign's transaction, which holds the target for others too. */
+export async function watchClosely({ database, settings }: Engagement, targetId: string): Promise<void> {
+  await sql`
+    update targets set next_verify_time = least(next_verify_time,
+      clock_timestamp() + ${settings.verifyWhileRunningMs}::float8 * interval '1 millisecond')
+    where target_id = ${targetId}`.execute(database.kysely);
 }

@@ -650,7 +650,7 @@ type PostConditions struct {
 	TextExcludes []string `protobuf:"bytes,2,rep,name=text_excludes,json=textExcludes,proto3" json:"text_excludes,omitempty"`
 	// What is attached.
 	Media MediaCondition `protobuf:"varint,3,opt,name=media,proto3,enum=telegate.engagement.v1.MediaCondition" json:"media,omitempty"`
-	// It is at least so old. A post that appears while the campaign runs is acted on when it is. At most 30 days.
+	// Nothing is done at a post before it is so old; at most 30 days.
 	MinAge *durationpb.Duration `protobuf:"bytes,4,opt,name=min_age,json=minAge,proto3" json:"min_age,omitempty"`
 	// It is at most so old when it is planned. Absent: however old.
 	MaxAge *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`

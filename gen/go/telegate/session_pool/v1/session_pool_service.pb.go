@@ -586,7 +586,10 @@ type ManageLeasesRequest struct {
 	Action isManageLeasesRequest_Action `protobuf_oneof:"action"`
 	// For whom to acquire. Only a process of the mesh that calls in its own name sets it; the leases that such a
 	// process renews, releases and reports about may be of any tenants. Empty: the caller's tenant.
-	TenantId      string `protobuf:"bytes,6,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	TenantId string `protobuf:"bytes,6,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// The W3C trace context that this message belongs to: one stream serves many calls, each with a trace of its own.
+	// Empty or malformed: the stream's. At most 64 characters are read.
+	Traceparent   string `protobuf:"bytes,7,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -674,6 +677,13 @@ func (x *ManageLeasesRequest) GetReportFloodWait() *ReportFloodWaitRequest {
 func (x *ManageLeasesRequest) GetTenantId() string {
 	if x != nil {
 		return x.TenantId
+	}
+	return ""
+}
+
+func (x *ManageLeasesRequest) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
 	}
 	return ""
 }
@@ -3353,14 +3363,15 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"\x04lost\x18\x06 \x01(\v2#.telegate.session_pool.v1.LeaseLostH\x00R\x04lost\x12B\n" +
 	"\breleased\x18\a \x01(\v2$.telegate.session_pool.v1.LeaseProofH\x00R\breleased\x12;\n" +
 	"\ago_away\x18\b \x01(\v2 .telegate.session_pool.v1.GoAwayH\x00R\x06goAwayB\a\n" +
-	"\x05event\"\xf8\x02\n" +
+	"\x05event\"\x9a\x03\n" +
 	"\x13ManageLeasesRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12I\n" +
 	"\aacquire\x18\x02 \x01(\v2-.telegate.session_pool.v1.AcquireLeaseRequestH\x00R\aacquire\x12=\n" +
 	"\x05renew\x18\x03 \x01(\v2%.telegate.session_pool.v1.RenewLeasesH\x00R\x05renew\x12@\n" +
 	"\arelease\x18\x04 \x01(\v2$.telegate.session_pool.v1.LeaseProofH\x00R\arelease\x12^\n" +
 	"\x11report_flood_wait\x18\x05 \x01(\v20.telegate.session_pool.v1.ReportFloodWaitRequestH\x00R\x0freportFloodWait\x12\x1b\n" +
-	"\ttenant_id\x18\x06 \x01(\tR\btenantIdB\b\n" +
+	"\ttenant_id\x18\x06 \x01(\tR\btenantId\x12 \n" +
+	"\vtraceparent\x18\a \x01(\tR\vtraceparentB\b\n" +
 	"\x06action\"K\n" +
 	"\vRenewLeases\x12<\n" +
 	"\x06leases\x18\x01 \x03(\v2$.telegate.session_pool.v1.LeaseProofR\x06leases\"\x8a\x01\n" +

@@ -81,20 +81,22 @@ class HoldLeaseResponse(_message.Message):
     def __init__(self, queued: _Optional[_Union[_lease_pb2.LeaseQueued, _Mapping]] = ..., granted: _Optional[_Union[_lease_pb2.Lease, _Mapping]] = ..., renewed: _Optional[_Union[_lease_pb2.LeaseRenewed, _Mapping]] = ..., flood_wait: _Optional[_Union[_lease_pb2.FloodWait, _Mapping]] = ..., drain_requested: _Optional[_Union[_lease_pb2.DrainRequested, _Mapping]] = ..., lost: _Optional[_Union[_lease_pb2.LeaseLost, _Mapping]] = ..., released: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., go_away: _Optional[_Union[_lease_pb2.GoAway, _Mapping]] = ...) -> None: ...
 
 class ManageLeasesRequest(_message.Message):
-    __slots__ = ("id", "acquire", "renew", "release", "report_flood_wait", "tenant_id")
+    __slots__ = ("id", "acquire", "renew", "release", "report_flood_wait", "tenant_id", "traceparent")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACQUIRE_FIELD_NUMBER: _ClassVar[int]
     RENEW_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     REPORT_FLOOD_WAIT_FIELD_NUMBER: _ClassVar[int]
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     id: str
     acquire: AcquireLeaseRequest
     renew: RenewLeases
     release: _lease_pb2.LeaseProof
     report_flood_wait: ReportFloodWaitRequest
     tenant_id: str
-    def __init__(self, id: _Optional[str] = ..., acquire: _Optional[_Union[AcquireLeaseRequest, _Mapping]] = ..., renew: _Optional[_Union[RenewLeases, _Mapping]] = ..., release: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., report_flood_wait: _Optional[_Union[ReportFloodWaitRequest, _Mapping]] = ..., tenant_id: _Optional[str] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, id: _Optional[str] = ..., acquire: _Optional[_Union[AcquireLeaseRequest, _Mapping]] = ..., renew: _Optional[_Union[RenewLeases, _Mapping]] = ..., release: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., report_flood_wait: _Optional[_Union[ReportFloodWaitRequest, _Mapping]] = ..., tenant_id: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class RenewLeases(_message.Message):
     __slots__ = ("leases",)

@@ -177,7 +177,7 @@ export type PostConditions = Message<"telegate.engagement.v1.PostConditions"> & 
   media: MediaCondition;
 
   /**
-   * It is at least so old. A post that appears while the campaign runs is acted on when it is. At most 30 days.
+   * Nothing is done at a post before it is so old; at most 30 days.
    *
    * @generated from field: google.protobuf.Duration min_age = 4;
    */
