@@ -62,6 +62,8 @@ export interface TestActing {
   readonly url: string;
   readonly database: EngagementDatabase;
   readonly tenantId: string;
+  /** Who created the channels. */
+  readonly owner: TestSession;
   accounts(count: number): Promise<TestSession[]>;
   channel(posts: number): Promise<TestChannel>;
   campaign(channel: TestChannel, wanted: NewCampaign): Promise<TestCampaign>;
@@ -90,8 +92,8 @@ const PLAN: CampaignPlan = {
 
 let channels = 0;
 
-export async function openTestActing(): Promise<TestActing> {
-  const mesh = await startMessagingMesh({ env: { POST_CEILING: '1000000' } });
+export async function openTestActing(env: Record<string, string> = {}): Promise<TestActing> {
+  const mesh = await startMessagingMesh({ env: { POST_CEILING: '1000000', ...env } });
   const { url } = mesh.pool.database;
   await migrateJobs({ url, log: quiet });
   const database = openDatabase<EngagementTables>({
@@ -124,6 +126,7 @@ export async function openTestActing(): Promise<TestActing> {
     url,
     database,
     tenantId,
+    owner,
     accounts: (count) => Promise.all(Array.from({ length: count }, () => mesh.session(tenantId))),
 
     async channel(posts) {
