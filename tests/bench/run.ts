@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { authMeasurements } from './auth/suite.ts';
+import { engagementMeasurements } from './engagement/suite.ts';
 import { messagingMeasurements, type MessagingBench } from './messaging/suite.ts';
 import { openBench } from './pool/bench.ts';
 import { measurements } from './pool/suite.ts';
@@ -15,6 +16,8 @@ run: figures of different machines, or of different days, are not comparable.
 
 Names:
   auth        a call by a caller who is known already against one that asks for nobody; accounts that log in
+              and that get a proxy
+  engagement  campaigns planned, actions a second with no gap between them, texts by template
   messaging   SendMessage against the bare driver, how soon messages reach their watchers, what a watched account costs
   pool        session-pool against a bare gRPC echo: acquires and releases, renewals, reclaims, counts, sync
   telegram    the driver and the local Telegram: many sessions, calls against GramJS, messages, connects
@@ -23,6 +26,7 @@ Names:
 Options:
   --only LIST       only these measurements, separated by commas; nothing is written to results
                     (auth: ${Object.keys(authMeasurements).join(', ')};
+                    engagement: ${Object.keys(engagementMeasurements).join(', ')};
                     messaging: ${Object.keys(messagingMeasurements).join(', ')};
                     pool: ${Object.keys(measurements).join(', ')};
                     telegram: ${Object.keys(telegramMeasurements).join(', ')})
@@ -49,6 +53,7 @@ function readCommand() {
   const { values, positionals } = parseCommand();
   const suites: Record<string, object> = {
     auth: authMeasurements,
+    engagement: engagementMeasurements,
     messaging: messagingMeasurements,
     telegram: telegramMeasurements,
   };
@@ -118,8 +123,9 @@ async function main(): Promise<number> {
   }
   if (name === 'telegram' && more.length === 0) return measureTelegram(command);
   if (name === 'auth' && more.length === 0) return measureAuth(command);
-  if ((name !== 'pool' && name !== 'messaging') || more.length > 0)
-    throw new WrongUse('name one benchmark: auth, messaging, pool, telegram or transports');
+  const measurementsOf = suiteOf(name);
+  if (!measurementsOf || more.length > 0)
+    throw new WrongUse('name one benchmark: auth, engagement, messaging, pool, telegram or transports');
   const bench = await openBench({
     rounds,
     seconds,
@@ -135,8 +141,7 @@ async function main(): Promise<number> {
     for (const part of command.only) {
       console.error(`${part} …`);
       const own: MessagingBench = { ...bench, watched: command.watched };
-      const measure = name === 'pool' ? measurements[part]! : messagingMeasurements[part]!;
-      lines.push(...(await Promise.race([measure(own), interrupted.promise])));
+      lines.push(...(await Promise.race([measurementsOf[part]!(own), interrupted.promise])));
     }
   } finally {
     await bench.stop();
@@ -145,10 +150,18 @@ async function main(): Promise<number> {
   console.log(`events on ${bench.events}, PostgreSQL ${bench.postgresVersion}, Node ${process.version}`);
   if (command.isWhole) {
     const { postgresVersion } = bench;
-    const report = { name, events: bench.events, postgresVersion, seconds, rounds, lines };
+    const report = { name: name!, events: bench.events, postgresVersion, seconds, rounds, lines };
     console.log(`written to ${writeReport(RESULTS, report, new Date())}`);
   }
   return lines.every((line) => isMet(line) !== false) ? 0 : 1;
+}
+
+function suiteOf(
+  name: string | undefined,
+): Readonly<Record<string, (bench: MessagingBench) => Promise<Line[]>>> | undefined {
+  if (name === 'pool') return measurements;
+  if (name === 'messaging') return messagingMeasurements;
+  return name === 'engagement' ? engagementMeasurements : undefined;
 }
 
 async function measureTelegram(command: ReturnType<typeof readCommand>): Promise<number> {

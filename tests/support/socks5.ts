@@ -31,7 +31,7 @@ export interface Socks5Server {
 }
 
 export async function startSocks5(
-  options: { username?: string; password?: string; boundAddress?: string } = {},
+  options: { username?: string; password?: string; boundAddress?: string; listenHost?: string } = {},
 ): Promise<Socks5Server> {
   const visits: Socks5Visit[] = [];
   const clients = new Set<Socket>();
@@ -41,7 +41,7 @@ export async function startSocks5(
     client.on('error', () => undefined);
     serve(client, made, options, visits);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, options.listenHost ?? '127.0.0.1', resolve));
   const made: Socks5Server = {
     host: '127.0.0.1',
     port: (server.address() as AddressInfo).port,

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startProgram } from '../pool/system.ts';
+import { measureAssignments } from './assignments.ts';
 import { measureLogins } from './logins.ts';
 import type { Line } from '../report.ts';
 import { median } from '../statistics.ts';
@@ -17,6 +18,7 @@ export interface AuthBench {
 export const authMeasurements: Record<string, (bench: AuthBench) => Promise<Line[]>> = {
   tokens: measureTokens,
   logins: measureLogins,
+  assignments: measureAssignments,
 };
 
 /** What a credential that was seen before may cost: a call with it against one that reads none. */
