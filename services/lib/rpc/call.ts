@@ -261,8 +261,7 @@ export abstract class ServerCall implements CallContext {
     this.#deadlineTimer?.cancel();
     if (this.#onRevoked) this.#revoked?.removeEventListener('abort', this.#onRevoked);
     this.#endSpan(code, reason);
-    const seconds = (performance.now() - this.#startedAt) / 1_000;
-    recordCall(this.state.metrics, this.route.telemetry, code, seconds);
+    const seconds = recordCall(this.state.metrics, this.route.telemetry, code, this.#startedAt);
     const event = this.#streamOpened ? 'stream_ended' : 'call';
     this.state.callLog.ended(this, this.#trace, { event, seconds, code, ...(reason ? { reason } : {}) });
     if (!reason) return;

@@ -143,11 +143,14 @@ export function callMetrics(side: 'server' | 'client'): CallMetrics {
   };
 }
 
+/** Returns the seconds that it took. */
 export function recordCall(
   callMeters: CallMetrics,
   method: MethodTelemetry,
   code: status,
-  seconds: number,
-): void {
+  startedAt: number,
+): number {
+  const seconds = (performance.now() - startedAt) / 1_000;
   callMeters.duration.record(seconds, method.byCode[code] ?? {});
+  return seconds;
 }
