@@ -125,6 +125,25 @@ describe('templates', () => {
     expect(await Promise.all([compose(open(), one), compose(open(), one)])).toEqual([first, first]);
   });
 
+  test('an action that asks again takes no further variant', async () => {
+    const campaignId = randomUUIDv7();
+    const plan = withTemplates('{One|Two}');
+    const texts = open();
+    const one = wish({ campaignId, plan });
+    for (let again = 0; again < 3; again += 1) expect((await compose(texts, one)).kind).toBe('text');
+    expect((await compose(texts, wish({ campaignId, plan }))).kind).toBe('text');
+  });
+
+  test('variants go on where the last process stopped', async () => {
+    const campaignId = randomUUIDv7();
+    const plan = withTemplates('{One|Two|Three|Four}');
+    await sql`insert into template_turns values (${campaignId}, 3)`.execute(database.kysely);
+    const kinds = [];
+    for (let number = 0; number < 2; number += 1)
+      kinds.push((await compose(open(), wish({ campaignId, plan }))).kind);
+    expect(kinds).toEqual(['text', 'failed']);
+  });
+
   test('texts that a reader takes for the same are one', async () => {
     const campaignId = randomUUIDv7();
     const plan = withTemplates('Well done{|!|.}', 'well  done', 'Thanks');
@@ -181,6 +200,7 @@ describe('a model', () => {
     await compose(texts, wish({ campaignId }));
     expect(await compose(texts, wish({ campaignId }))).toMatchObject({ text: /^Long awaited/ });
     expect(model.calls[1]!.messages[1]).toContain('What a fine bridge.');
+    expect(model.calls[2]!.messages[1]).toContain('What a fine bridge!');
   });
 
   test('that says the same to two replicas at once gives one of them another text', async () => {
