@@ -6,15 +6,15 @@ import {
 } from '@connectrpc/connect-node';
 import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { methodPath } from '#lib/rpc/definition.ts';
-import { methodTelemetry, type MethodTelemetry } from '#lib/rpc/tracing.ts';
+import { methodTelemetry } from '#lib/rpc/tracing.ts';
 import { createGate, edgeCallKey, type Bridge } from './bridge.ts';
 import { isPlainUnary, serveUnary } from './connect-unary.ts';
-import type { EdgeCall } from './edge-call.ts';
+import { rpcAttributes, type EdgeCall, type Target } from './edge-call.ts';
 import type { Edge } from './edge.ts';
 import { detail, Refusal } from './http/answer.ts';
 
 export interface RpcRoute {
-  readonly telemetry: MethodTelemetry;
+  readonly target: Target;
   /** Resolves when all of the answer is with the connection, or nobody is there to take it. */
   serve(call: EdgeCall): Promise<void>;
 }
@@ -35,11 +35,16 @@ export function rpcRoutes(edge: Edge, bridges: readonly Bridge[]): ReadonlyMap<s
     router.handlers.map((handler) => [
       handler.requestPath,
       {
-        telemetry: methodTelemetry('server', methodPath(handler.method)),
+        target: targetOf(handler),
         serve: serveMethod(edge, handler, byService.get(handler.service.typeName)!),
       },
     ]),
   );
+}
+
+function targetOf({ method }: UniversalHandler): Target {
+  const telemetry = methodTelemetry('server', methodPath(method));
+  return { kind: 'rpc', telemetry, attributes: rpcAttributes(telemetry) };
 }
 
 function serveMethod(edge: Edge, handler: UniversalHandler, bridge: Bridge): RpcRoute['serve'] {

@@ -66,7 +66,11 @@ export async function serveUnary(
     const { maxMessageBytes } = edge.limits;
     const bytes = await readBody(call, maxMessageBytes);
     const message = parse(type, method.input, bytes);
-    const answer = await options.forward(message, { ...passedOn(call), deadlineMs: call.remainingMs() });
+    const answer = await options.forward(message, {
+      ...passedOn(call),
+      deadlineMs: call.remainingMs(),
+      onCancellable: (cancel) => call.cancelAtEnd(cancel),
+    });
     const encoded = serialize(type, method.output, answer);
     if (encoded.length > maxMessageBytes)
       throw new MessageTooLarge('response', maxMessageBytes, encoded.length);

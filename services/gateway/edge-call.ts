@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import type { Attributes } from '@opentelemetry/api';
 import { anonymous, type Principal } from '#lib/auth/principal.ts';
 import type { Authenticated } from '#lib/auth/authenticate.ts';
 import type { Timer } from '#lib/lifecycle/clock.ts';
@@ -19,8 +20,21 @@ import { edgeMetrics, endRequestSpan, startRequestSpan, type RequestTrace } from
 
 /** What a request is counted and traced as. */
 export type Target =
-  | { readonly kind: 'rpc'; readonly telemetry: MethodTelemetry }
+  | { readonly kind: 'rpc'; readonly telemetry: MethodTelemetry; readonly attributes: RpcAttributes }
   | { readonly kind: 'http'; readonly method: string; readonly route: string };
+
+/** Of the spans of one method, by what is spoken. */
+export interface RpcAttributes {
+  readonly grpc: Attributes;
+  readonly connectrpc: Attributes;
+}
+
+export function rpcAttributes({ spanOptions }: MethodTelemetry): RpcAttributes {
+  return {
+    grpc: { ...spanOptions.attributes, 'rpc.system.name': 'grpc' },
+    connectrpc: { ...spanOptions.attributes, 'rpc.system.name': 'connectrpc' },
+  };
+}
 
 /** How long a request whose answer is complete waits for the caller to end its side. */
 const HALF_OPEN_MS = 1_000;
@@ -37,11 +51,12 @@ export class EdgeCall {
   readonly trace: RequestTrace;
   readonly #edge: Edge;
   readonly #target: Target;
-  readonly #abort = new AbortController();
+  #abort: AbortController | undefined;
+  #endReason: DomainError | undefined;
   readonly #startedAt = performance.now();
   #deadline: number;
   #admitted: CallKind | undefined;
-  #overdue: Timer;
+  #overdue: Timer | undefined;
   #stall: Timer | undefined;
   #revoked: AbortSignal | undefined;
   #code: status = status.OK;
@@ -55,9 +70,7 @@ export class EdgeCall {
     this.request = request;
     this.response = response;
     this.trace = startRequestSpan(nameOf(target), attributesOf(target, request), request.headers);
-    const { maxDeadlineMs, overdueMs } = edge.limits;
-    this.#deadline = edge.clock.now() + maxDeadlineMs;
-    this.#overdue = edge.clock.setTimer(maxDeadlineMs + overdueMs, () => response.destroy());
+    this.#deadline = edge.clock.now() + edge.limits.maxDeadlineMs;
     edge.openCalls.add(this);
     edgeMetrics().active.add(1);
     response.once('close', () => this.#closed());
@@ -65,12 +78,16 @@ export class EdgeCall {
 
   /** Aborts when the caller leaves, its right or time is over, or the gateway stops. */
   get signal(): AbortSignal {
+    if (!this.#abort) {
+      this.#abort = new AbortController();
+      if (this.#endReason) this.#abort.abort(this.#endReason);
+    }
     return this.#abort.signal;
   }
 
   /** Why the call was ended from this side; absent while it goes on. */
   get endReason(): DomainError | undefined {
-    return this.#abort.signal.reason as DomainError | undefined;
+    return this.#endReason;
   }
 
   /** Nobody takes the answer any more. Node's answers over HTTP/2 do not say so themselves. */
@@ -109,10 +126,17 @@ export class EdgeCall {
     this.principal = principal;
     const now = clock.now();
     this.#deadline = effectiveDeadline(kind, now + timeoutMs, now, limits).at;
-    this.#overdue.cancel();
+    this.#overdue?.cancel();
     if (this.#deadline !== Infinity) this.#startOverdueTimer();
     if (kind === 'stream' && revoked) this.#watchRevocation(revoked);
     if (this.#isClosed) this.#release();
+  }
+
+  /** For as long as nobody is let in: who is has a time of its own. */
+  limitTime(): void {
+    if (this.#isClosed || this.#admitted) return;
+    const { clock, limits } = this.#edge;
+    this.#overdue = clock.setTimer(limits.maxDeadlineMs + limits.overdueMs, () => this.response.destroy());
   }
 
   /** Refuses a request of an address that sends too many. */
@@ -142,9 +166,16 @@ export class EdgeCall {
 
   /** Ends the calls made for this one. */
   end(reason: DomainError): void {
-    if (this.#abort.signal.aborted) return;
-    this.#abort.abort(reason);
+    if (this.#endReason) return;
+    this.#endReason = reason;
+    this.#abort?.abort(reason);
     this.onEnd?.(reason);
+  }
+
+  /** For the one call that is made for this one. */
+  cancelAtEnd(cancel: () => void): void {
+    if (this.#endReason) cancel();
+    else this.onEnd = cancel;
   }
 
   /** Notes what the answer says of a failure, and logs it where it is a fault of ours. */
@@ -185,7 +216,7 @@ export class EdgeCall {
   #closed(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#overdue.cancel();
+    this.#overdue?.cancel();
     this.#stall?.cancel();
     this.#revoked?.removeEventListener('abort', this.#onRevoked);
     const isAnswered = this.response.writableEnded;
@@ -241,10 +272,9 @@ function nameOf(target: Target): string {
   return target.kind === 'rpc' ? target.telemetry.spanName : `${target.method} ${target.route}`;
 }
 
-function attributesOf(target: Target, { headers }: EdgeRequest): Record<string, string> {
+function attributesOf(target: Target, { headers }: EdgeRequest): Attributes {
   if (target.kind === 'http')
     return { 'http.request.method': target.method, 'http.route': target.route, 'url.scheme': 'http' };
   const isGrpc = headers['content-type']?.startsWith('application/grpc') ?? false;
-  const attributes = target.telemetry.spanOptions.attributes as Record<string, string>;
-  return { ...attributes, 'rpc.system.name': isGrpc ? 'grpc' : 'connectrpc' };
+  return isGrpc ? target.attributes.grpc : target.attributes.connectrpc;
 }

@@ -17,15 +17,15 @@ export function edgeListener(edge: Edge, rpc: ReadonlyMap<string, RpcRoute>, htt
     const method = request.method ?? 'GET';
     const match = rpcRoute ? undefined : http.match(method, path);
     const target: Target = rpcRoute
-      ? { kind: 'rpc', telemetry: rpcRoute.telemetry }
+      ? rpcRoute.target
       : { kind: 'http', method: knownMethod(method), route: match?.route ?? 'unknown' };
     const call = new EdgeCall(edge, target, request, response);
     response.setHeader('trace-id', call.trace.traceId);
     const cors = corsHeaders(edge.origins, request.headers.origin);
     for (const [name, value] of Object.entries(cors)) response.setHeader(name, value!);
     // A request whose sender vanished ends by its close; without a listener the error would end the process.
-    request.on('error', () => undefined);
-    response.on('error', () => undefined);
+    request.on('error', ignore);
+    response.on('error', ignore);
 
     if (headerBytes(request) > edge.limits.maxHeaderBytes) {
       request.resume();
@@ -38,6 +38,7 @@ export function edgeListener(edge: Edge, rpc: ReadonlyMap<string, RpcRoute>, htt
       void context.with(call.trace.context, () =>
         serve(edge, call, rpcRoute ?? { serve: limited(serveHttp(edge, match)) }),
       );
+      call.limitTime();
     }
   };
 }
@@ -74,6 +75,8 @@ async function serve(
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
   }
 }
+
+function ignore(): void {}
 
 function pathOf(url = '/'): string {
   const end = url.search(/[?#]/);

@@ -40,6 +40,7 @@ export async function callUnary(
       );
       const cancel = (): void => call.cancel();
       for (const signal of signals) signal.addEventListener('abort', cancel, { once: true });
+      options?.onCancellable?.(cancel);
     });
   } catch (error) {
     failure = isServiceError(error) ? fromStatus(error, state.dependency) : error;
