@@ -67,7 +67,7 @@ export async function createCampaign(
       if (answered) return { answer: answered, campaignId: undefined };
       const campaignId = await insertCampaign(trx, ctx, { wish, prepared, startMs, beginsNow });
       const row = (await findCampaign(trx, principal.tenantId, campaignId))!;
-      const answer = answerOf(engagement, row, beginsNow ? prepared.dues : []);
+      const answer = answerOf(engagement, row, beginsNow ? prepared.dues : [], prepared.warnings);
       if (key) await saveAnswers(trx, [{ key, answer: toBinary(CreateCampaignResponseSchema, answer) }]);
       return { answer, campaignId };
     }),
@@ -102,8 +102,14 @@ async function earlier(
 }
 
 /** As it is when all its actions are written: a repeat gets the same. */
-function answerOf({ texts }: Engagement, row: CampaignRow, dues: Prepared['dues']): CreateCampaignResponse {
+function answerOf(
+  { texts }: Engagement,
+  row: CampaignRow,
+  dues: Prepared['dues'],
+  warnings: readonly string[],
+): CreateCampaignResponse {
   return create(CreateCampaignResponseSchema, {
+    warnings: [...warnings],
     campaign: campaignMessage(
       {
         row,

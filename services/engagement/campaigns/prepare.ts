@@ -1,5 +1,5 @@
 import { withRetry } from '#lib/postgres/transaction.ts';
-import { InvalidFields, NotFound } from '#lib/rpc/errors.ts';
+import { InvalidFields, NotFound, QuotaExceeded } from '#lib/rpc/errors.ts';
 import type { Engagement, Parent } from '../engagement.ts';
 import { TargetNotVerified } from '../errors.ts';
 import type { ActionKind, CampaignPlan, WeightedReaction } from '../model.ts';
@@ -106,6 +106,12 @@ export async function prepare(
     limits,
     random: engagement.random,
   });
+  if (posts.posts.length > 0 && dues.length === 0)
+    throw new QuotaExceeded(
+      `post_${kind}s`,
+      `Each of these posts has had ${limits.postCeiling} ${kind}s, which is the most that one gets, from all campaigns ` +
+        'together. Choose others.',
+    );
   checkTexts(engagement, plan, dues.length);
   return {
     target,

@@ -742,7 +742,9 @@ func (x *CreateCampaignRequest) GetRequestId() string {
 type CreateCampaignResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The campaign.
-	Campaign      *Campaign `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	Campaign *Campaign `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	// What is left out and why, in plain words.
+	Warnings      []string `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -780,6 +782,13 @@ func (*CreateCampaignResponse) Descriptor() ([]byte, []int) {
 func (x *CreateCampaignResponse) GetCampaign() *Campaign {
 	if x != nil {
 		return x.Campaign
+	}
+	return nil
+}
+
+func (x *CreateCampaignResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -1732,9 +1741,10 @@ const file_telegate_engagement_v1_engagement_service_proto_rawDesc = "" +
 	"\x15CreateCampaignRequest\x12<\n" +
 	"\bcampaign\x18\x01 \x01(\v2 .telegate.engagement.v1.CampaignR\bcampaign\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tR\trequestId\"V\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\"r\n" +
 	"\x16CreateCampaignResponse\x12<\n" +
-	"\bcampaign\x18\x01 \x01(\v2 .telegate.engagement.v1.CampaignR\bcampaign\"5\n" +
+	"\bcampaign\x18\x01 \x01(\v2 .telegate.engagement.v1.CampaignR\bcampaign\x12\x1a\n" +
+	"\bwarnings\x18\x02 \x03(\tR\bwarnings\"5\n" +
 	"\x12GetCampaignRequest\x12\x1f\n" +
 	"\vcampaign_id\x18\x01 \x01(\tR\n" +
 	"campaignId\"S\n" +

@@ -64,8 +64,8 @@ type EngagementServiceClient interface {
 	ListTargets(ctx context.Context, in *ListTargetsRequest, opts ...grpc.CallOption) (*ListTargetsResponse, error)
 	// Creates a campaign and plans it; what can be known to be wrong is refused now. Scope `engage:write`.
 	// The target is verified anew. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, NEEDS_LOGIN (an account that did not log
-	// in here), ACCOUNT_BANNED, ENGAGEMENT_STOPPED, QUOTA_EXCEEDED (1,000 unfinished campaigns a tenant),
-	// REQUEST_ID_REUSED.
+	// in here), ACCOUNT_BANNED, ENGAGEMENT_STOPPED, QUOTA_EXCEEDED (1,000 unfinished campaigns a tenant; or each of
+	// the posts has had as many of this kind as it gets), REQUEST_ID_REUSED.
 	CreateCampaign(ctx context.Context, in *CreateCampaignRequest, opts ...grpc.CallOption) (*CreateCampaignResponse, error)
 	// Returns a campaign with its counts. Scope `engage:read`. Errors: NOT_FOUND.
 	GetCampaign(ctx context.Context, in *GetCampaignRequest, opts ...grpc.CallOption) (*GetCampaignResponse, error)
@@ -291,8 +291,8 @@ type EngagementServiceServer interface {
 	ListTargets(context.Context, *ListTargetsRequest) (*ListTargetsResponse, error)
 	// Creates a campaign and plans it; what can be known to be wrong is refused now. Scope `engage:write`.
 	// The target is verified anew. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, NEEDS_LOGIN (an account that did not log
-	// in here), ACCOUNT_BANNED, ENGAGEMENT_STOPPED, QUOTA_EXCEEDED (1,000 unfinished campaigns a tenant),
-	// REQUEST_ID_REUSED.
+	// in here), ACCOUNT_BANNED, ENGAGEMENT_STOPPED, QUOTA_EXCEEDED (1,000 unfinished campaigns a tenant; or each of
+	// the posts has had as many of this kind as it gets), REQUEST_ID_REUSED.
 	CreateCampaign(context.Context, *CreateCampaignRequest) (*CreateCampaignResponse, error)
 	// Returns a campaign with its counts. Scope `engage:read`. Errors: NOT_FOUND.
 	GetCampaign(context.Context, *GetCampaignRequest) (*GetCampaignResponse, error)

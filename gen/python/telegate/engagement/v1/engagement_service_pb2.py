@@ -26,15 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from telegate.engagement.v1 import campaign_pb2 as telegate_dot_engagement_dot_v1_dot_campaign__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/telegate/engagement/v1/engagement_service.proto\x12\x16telegate.engagement.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%telegate/engagement/v1/campaign.proto\"j\n\x14SetKillSwitchRequest\x12\x36\n\x05scope\x18\x01 \x01(\x0e\x32\'.telegate.engagement.v1.KillSwitchScope\x12\n\n\x02on\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"f\n\x15SetKillSwitchResponse\x12\x37\n\x0bkill_switch\x18\x01 \x01(\x0b\x32\".telegate.engagement.v1.KillSwitch\x12\x14\n\x0cpaused_count\x18\x02 \x01(\x05\"\x16\n\x14GetKillSwitchRequest\"}\n\x15GetKillSwitchResponse\x12\x32\n\x06tenant\x18\x01 \x01(\x0b\x32\".telegate.engagement.v1.KillSwitch\x12\x30\n\x04mesh\x18\x02 \x01(\x0b\x32\".telegate.engagement.v1.KillSwitch\"\x12\n\x10GetLimitsRequest\"C\n\x11GetLimitsResponse\x12.\n\x06limits\x18\x01 \x01(\x0b\x32\x1e.telegate.engagement.v1.Limits\"<\n\x15RegisterTargetRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\"H\n\x16RegisterTargetResponse\x12.\n\x06target\x18\x01 \x01(\x0b\x32\x1e.telegate.engagement.v1.Target\"(\n\x13VerifyTargetRequest\x12\x11\n\ttarget_id\x18\x01 \x01(\t\"F\n\x14VerifyTargetResponse\x12.\n\x06target\x18\x01 \x01(\x0b\x32\x1e.telegate.engagement.v1.Target\"o\n\x12ListTargetsRequest\x12\x32\n\x05state\x18\x01 \x01(\x0e\x32#.telegate.engagement.v1.TargetState\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"_\n\x13ListTargetsResponse\x12/\n\x07targets\x18\x01 \x03(\x0b\x32\x1e.telegate.engagement.v1.Target\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"_\n\x15\x43reateCampaignRequest\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"L\n\x16\x43reateCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\")\n\x12GetCampaignRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\"I\n\x13GetCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\"\x86\x01\n\x14ListCampaignsRequest\x12\x11\n\ttarget_id\x18\x01 \x01(\t\x12\x34\n\x05state\x18\x02 \x01(\x0e\x32%.telegate.engagement.v1.CampaignState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"e\n\x15ListCampaignsResponse\x12\x33\n\tcampaigns\x18\x01 \x03(\x0b\x32 .telegate.engagement.v1.Campaign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\";\n\x14PauseCampaignRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"K\n\x15PauseCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\",\n\x15ResumeCampaignRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\"L\n\x16ResumeCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\"<\n\x15\x43\x61ncelCampaignRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"L\n\x16\x43\x61ncelCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\"b\n\x16PreviewCampaignRequest\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\x12\x14\n\x0csample_count\x18\x02 \x01(\x05\"\xe6\x01\n\x17PreviewCampaignResponse\x12\x14\n\x0c\x61\x63tion_count\x18\x01 \x01(\x05\x12\x15\n\raccount_count\x18\x02 \x01(\x05\x12\x12\n\npost_count\x18\x03 \x01(\x05\x12\x36\n\x12\x65stimated_end_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x07\x61\x63tions\x18\x05 \x03(\x0b\x32\x1e.telegate.engagement.v1.Action\x12\x0f\n\x07samples\x18\x06 \x03(\t\x12\x10\n\x08warnings\x18\x07 \x03(\t\"+\n\x14WatchCampaignRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\"K\n\x15WatchCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\"\xa9\x01\n\x12ListActionsRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x32\n\x05state\x18\x03 \x01(\x0e\x32#.telegate.engagement.v1.ActionState\x12\x0f\n\x07post_id\x18\x04 \x01(\x03\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"_\n\x13ListActionsResponse\x12/\n\x07\x61\x63tions\x18\x01 \x03(\x0b\x32\x1e.telegate.engagement.v1.Action\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*n\n\x0fKillSwitchScope\x12!\n\x1dKILL_SWITCH_SCOPE_UNSPECIFIED\x10\x00\x12\x1c\n\x18KILL_SWITCH_SCOPE_TENANT\x10\x01\x12\x1a\n\x16KILL_SWITCH_SCOPE_MESH\x10\x02\x32\xf8\x0c\n\x11\x45ngagementService\x12o\n\x0eRegisterTarget\x12-.telegate.engagement.v1.RegisterTargetRequest\x1a..telegate.engagement.v1.RegisterTargetResponse\x12i\n\x0cVerifyTarget\x12+.telegate.engagement.v1.VerifyTargetRequest\x1a,.telegate.engagement.v1.VerifyTargetResponse\x12\x66\n\x0bListTargets\x12*.telegate.engagement.v1.ListTargetsRequest\x1a+.telegate.engagement.v1.ListTargetsResponse\x12o\n\x0e\x43reateCampaign\x12-.telegate.engagement.v1.CreateCampaignRequest\x1a..telegate.engagement.v1.CreateCampaignResponse\x12\x66\n\x0bGetCampaign\x12*.telegate.engagement.v1.GetCampaignRequest\x1a+.telegate.engagement.v1.GetCampaignResponse\x12l\n\rListCampaigns\x12,.telegate.engagement.v1.ListCampaignsRequest\x1a-.telegate.engagement.v1.ListCampaignsResponse\x12l\n\rPauseCampaign\x12,.telegate.engagement.v1.PauseCampaignRequest\x1a-.telegate.engagement.v1.PauseCampaignResponse\x12o\n\x0eResumeCampaign\x12-.telegate.engagement.v1.ResumeCampaignRequest\x1a..telegate.engagement.v1.ResumeCampaignResponse\x12o\n\x0e\x43\x61ncelCampaign\x12-.telegate.engagement.v1.CancelCampaignRequest\x1a..telegate.engagement.v1.CancelCampaignResponse\x12r\n\x0fPreviewCampaign\x12..telegate.engagement.v1.PreviewCampaignRequest\x1a/.telegate.engagement.v1.PreviewCampaignResponse\x12n\n\rWatchCampaign\x12,.telegate.engagement.v1.WatchCampaignRequest\x1a-.telegate.engagement.v1.WatchCampaignResponse0\x01\x12\x66\n\x0bListActions\x12*.telegate.engagement.v1.ListActionsRequest\x1a+.telegate.engagement.v1.ListActionsResponse\x12l\n\rSetKillSwitch\x12,.telegate.engagement.v1.SetKillSwitchRequest\x1a-.telegate.engagement.v1.SetKillSwitchResponse\x12l\n\rGetKillSwitch\x12,.telegate.engagement.v1.GetKillSwitchRequest\x1a-.telegate.engagement.v1.GetKillSwitchResponse\x12`\n\tGetLimits\x12(.telegate.engagement.v1.GetLimitsRequest\x1a).telegate.engagement.v1.GetLimitsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/telegate/engagement/v1/engagement_service.proto\x12\x16telegate.engagement.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%telegate/engagement/v1/campaign.proto\"j\n\x14SetKillSwitchRequest\x12\x36\n\x05scope\x18\x01 \x01(\x0e\x32\'.telegate.engagement.v1.KillSwitchScope\x12\n\n\x02on\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"f\n\x15SetKillSwitchResponse\x12\x37\n\x0bkill_switch\x18\x01 \x01(\x0b\x32\".telegate.engagement.v1.KillSwitch\x12\x14\n\x0cpaused_count\x18\x02 \x01(\x05\"\x16\n\x14GetKillSwitchRequest\"}\n\x15GetKillSwitchResponse\x12\x32\n\x06tenant\x18\x01 \x01(\x0b\x32\".telegate.engagement.v1.KillSwitch\x12\x30\n\x04mesh\x18\x02 \x01(\x0b\x32\".telegate.engagement.v1.KillSwitch\"\x12\n\x10GetLimitsRequest\"C\n\x11GetLimitsResponse\x12.\n\x06limits\x18\x01 \x01(\x0b\x32\x1e.telegate.engagement.v1.Limits\"<\n\x15RegisterTargetRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\"H\n\x16RegisterTargetResponse\x12.\n\x06target\x18\x01 \x01(\x0b\x32\x1e.telegate.engagement.v1.Target\"(\n\x13VerifyTargetRequest\x12\x11\n\ttarget_id\x18\x01 \x01(\t\"F\n\x14VerifyTargetResponse\x12.\n\x06target\x18\x01 \x01(\x0b\x32\x1e.telegate.engagement.v1.Target\"o\n\x12ListTargetsRequest\x12\x32\n\x05state\x18\x01 \x01(\x0e\x32#.telegate.engagement.v1.TargetState\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"_\n\x13ListTargetsResponse\x12/\n\x07targets\x18\x01 \x03(\x0b\x32\x1e.telegate.engagement.v1.Target\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"_\n\x15\x43reateCampaignRequest\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"^\n\x16\x43reateCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\x12\x10\n\x08warnings\x18\x02 \x03(\t\")\n\x12GetCampaignRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\"I\n\x13GetCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\"\x86\x01\n\x14ListCampaignsRequest\x12\x11\n\ttarget_id\x18\x01 \x01(\t\x12\x34\n\x05state\x18\x02 \x01(\x0e\x32%.telegate.engagement.v1.CampaignState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"e\n\x15ListCampaignsResponse\x12\x33\n\tcampaigns\x18\x01 \x03(\x0b\x32 .telegate.engagement.v1.Campaign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\";\n\x14PauseCampaignRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"K\n\x15PauseCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\",\n\x15ResumeCampaignRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\"L\n\x16ResumeCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\"<\n\x15\x43\x61ncelCampaignRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"L\n\x16\x43\x61ncelCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\"b\n\x16PreviewCampaignRequest\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\x12\x14\n\x0csample_count\x18\x02 \x01(\x05\"\xe6\x01\n\x17PreviewCampaignResponse\x12\x14\n\x0c\x61\x63tion_count\x18\x01 \x01(\x05\x12\x15\n\raccount_count\x18\x02 \x01(\x05\x12\x12\n\npost_count\x18\x03 \x01(\x05\x12\x36\n\x12\x65stimated_end_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x07\x61\x63tions\x18\x05 \x03(\x0b\x32\x1e.telegate.engagement.v1.Action\x12\x0f\n\x07samples\x18\x06 \x03(\t\x12\x10\n\x08warnings\x18\x07 \x03(\t\"+\n\x14WatchCampaignRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\"K\n\x15WatchCampaignResponse\x12\x32\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32 .telegate.engagement.v1.Campaign\"\xa9\x01\n\x12ListActionsRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x32\n\x05state\x18\x03 \x01(\x0e\x32#.telegate.engagement.v1.ActionState\x12\x0f\n\x07post_id\x18\x04 \x01(\x03\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"_\n\x13ListActionsResponse\x12/\n\x07\x61\x63tions\x18\x01 \x03(\x0b\x32\x1e.telegate.engagement.v1.Action\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*n\n\x0fKillSwitchScope\x12!\n\x1dKILL_SWITCH_SCOPE_UNSPECIFIED\x10\x00\x12\x1c\n\x18KILL_SWITCH_SCOPE_TENANT\x10\x01\x12\x1a\n\x16KILL_SWITCH_SCOPE_MESH\x10\x02\x32\xf8\x0c\n\x11\x45ngagementService\x12o\n\x0eRegisterTarget\x12-.telegate.engagement.v1.RegisterTargetRequest\x1a..telegate.engagement.v1.RegisterTargetResponse\x12i\n\x0cVerifyTarget\x12+.telegate.engagement.v1.VerifyTargetRequest\x1a,.telegate.engagement.v1.VerifyTargetResponse\x12\x66\n\x0bListTargets\x12*.telegate.engagement.v1.ListTargetsRequest\x1a+.telegate.engagement.v1.ListTargetsResponse\x12o\n\x0e\x43reateCampaign\x12-.telegate.engagement.v1.CreateCampaignRequest\x1a..telegate.engagement.v1.CreateCampaignResponse\x12\x66\n\x0bGetCampaign\x12*.telegate.engagement.v1.GetCampaignRequest\x1a+.telegate.engagement.v1.GetCampaignResponse\x12l\n\rListCampaigns\x12,.telegate.engagement.v1.ListCampaignsRequest\x1a-.telegate.engagement.v1.ListCampaignsResponse\x12l\n\rPauseCampaign\x12,.telegate.engagement.v1.PauseCampaignRequest\x1a-.telegate.engagement.v1.PauseCampaignResponse\x12o\n\x0eResumeCampaign\x12-.telegate.engagement.v1.ResumeCampaignRequest\x1a..telegate.engagement.v1.ResumeCampaignResponse\x12o\n\x0e\x43\x61ncelCampaign\x12-.telegate.engagement.v1.CancelCampaignRequest\x1a..telegate.engagement.v1.CancelCampaignResponse\x12r\n\x0fPreviewCampaign\x12..telegate.engagement.v1.PreviewCampaignRequest\x1a/.telegate.engagement.v1.PreviewCampaignResponse\x12n\n\rWatchCampaign\x12,.telegate.engagement.v1.WatchCampaignRequest\x1a-.telegate.engagement.v1.WatchCampaignResponse0\x01\x12\x66\n\x0bListActions\x12*.telegate.engagement.v1.ListActionsRequest\x1a+.telegate.engagement.v1.ListActionsResponse\x12l\n\rSetKillSwitch\x12,.telegate.engagement.v1.SetKillSwitchRequest\x1a-.telegate.engagement.v1.SetKillSwitchResponse\x12l\n\rGetKillSwitch\x12,.telegate.engagement.v1.GetKillSwitchRequest\x1a-.telegate.engagement.v1.GetKillSwitchResponse\x12`\n\tGetLimits\x12(.telegate.engagement.v1.GetLimitsRequest\x1a).telegate.engagement.v1.GetLimitsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'telegate.engagement.v1.engagement_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_KILLSWITCHSCOPE']._serialized_start=2718
-  _globals['_KILLSWITCHSCOPE']._serialized_end=2828
+  _globals['_KILLSWITCHSCOPE']._serialized_start=2736
+  _globals['_KILLSWITCHSCOPE']._serialized_end=2846
   _globals['_SETKILLSWITCHREQUEST']._serialized_start=147
   _globals['_SETKILLSWITCHREQUEST']._serialized_end=253
   _globals['_SETKILLSWITCHRESPONSE']._serialized_start=255
@@ -62,39 +62,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECAMPAIGNREQUEST']._serialized_start=1059
   _globals['_CREATECAMPAIGNREQUEST']._serialized_end=1154
   _globals['_CREATECAMPAIGNRESPONSE']._serialized_start=1156
-  _globals['_CREATECAMPAIGNRESPONSE']._serialized_end=1232
-  _globals['_GETCAMPAIGNREQUEST']._serialized_start=1234
-  _globals['_GETCAMPAIGNREQUEST']._serialized_end=1275
-  _globals['_GETCAMPAIGNRESPONSE']._serialized_start=1277
-  _globals['_GETCAMPAIGNRESPONSE']._serialized_end=1350
-  _globals['_LISTCAMPAIGNSREQUEST']._serialized_start=1353
-  _globals['_LISTCAMPAIGNSREQUEST']._serialized_end=1487
-  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_start=1489
-  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_end=1590
-  _globals['_PAUSECAMPAIGNREQUEST']._serialized_start=1592
-  _globals['_PAUSECAMPAIGNREQUEST']._serialized_end=1651
-  _globals['_PAUSECAMPAIGNRESPONSE']._serialized_start=1653
-  _globals['_PAUSECAMPAIGNRESPONSE']._serialized_end=1728
-  _globals['_RESUMECAMPAIGNREQUEST']._serialized_start=1730
-  _globals['_RESUMECAMPAIGNREQUEST']._serialized_end=1774
-  _globals['_RESUMECAMPAIGNRESPONSE']._serialized_start=1776
-  _globals['_RESUMECAMPAIGNRESPONSE']._serialized_end=1852
-  _globals['_CANCELCAMPAIGNREQUEST']._serialized_start=1854
-  _globals['_CANCELCAMPAIGNREQUEST']._serialized_end=1914
-  _globals['_CANCELCAMPAIGNRESPONSE']._serialized_start=1916
-  _globals['_CANCELCAMPAIGNRESPONSE']._serialized_end=1992
-  _globals['_PREVIEWCAMPAIGNREQUEST']._serialized_start=1994
-  _globals['_PREVIEWCAMPAIGNREQUEST']._serialized_end=2092
-  _globals['_PREVIEWCAMPAIGNRESPONSE']._serialized_start=2095
-  _globals['_PREVIEWCAMPAIGNRESPONSE']._serialized_end=2325
-  _globals['_WATCHCAMPAIGNREQUEST']._serialized_start=2327
-  _globals['_WATCHCAMPAIGNREQUEST']._serialized_end=2370
-  _globals['_WATCHCAMPAIGNRESPONSE']._serialized_start=2372
-  _globals['_WATCHCAMPAIGNRESPONSE']._serialized_end=2447
-  _globals['_LISTACTIONSREQUEST']._serialized_start=2450
-  _globals['_LISTACTIONSREQUEST']._serialized_end=2619
-  _globals['_LISTACTIONSRESPONSE']._serialized_start=2621
-  _globals['_LISTACTIONSRESPONSE']._serialized_end=2716
-  _globals['_ENGAGEMENTSERVICE']._serialized_start=2831
-  _globals['_ENGAGEMENTSERVICE']._serialized_end=4487
+  _globals['_CREATECAMPAIGNRESPONSE']._serialized_end=1250
+  _globals['_GETCAMPAIGNREQUEST']._serialized_start=1252
+  _globals['_GETCAMPAIGNREQUEST']._serialized_end=1293
+  _globals['_GETCAMPAIGNRESPONSE']._serialized_start=1295
+  _globals['_GETCAMPAIGNRESPONSE']._serialized_end=1368
+  _globals['_LISTCAMPAIGNSREQUEST']._serialized_start=1371
+  _globals['_LISTCAMPAIGNSREQUEST']._serialized_end=1505
+  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_start=1507
+  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_end=1608
+  _globals['_PAUSECAMPAIGNREQUEST']._serialized_start=1610
+  _globals['_PAUSECAMPAIGNREQUEST']._serialized_end=1669
+  _globals['_PAUSECAMPAIGNRESPONSE']._serialized_start=1671
+  _globals['_PAUSECAMPAIGNRESPONSE']._serialized_end=1746
+  _globals['_RESUMECAMPAIGNREQUEST']._serialized_start=1748
+  _globals['_RESUMECAMPAIGNREQUEST']._serialized_end=1792
+  _globals['_RESUMECAMPAIGNRESPONSE']._serialized_start=1794
+  _globals['_RESUMECAMPAIGNRESPONSE']._serialized_end=1870
+  _globals['_CANCELCAMPAIGNREQUEST']._serialized_start=1872
+  _globals['_CANCELCAMPAIGNREQUEST']._serialized_end=1932
+  _globals['_CANCELCAMPAIGNRESPONSE']._serialized_start=1934
+  _globals['_CANCELCAMPAIGNRESPONSE']._serialized_end=2010
+  _globals['_PREVIEWCAMPAIGNREQUEST']._serialized_start=2012
+  _globals['_PREVIEWCAMPAIGNREQUEST']._serialized_end=2110
+  _globals['_PREVIEWCAMPAIGNRESPONSE']._serialized_start=2113
+  _globals['_PREVIEWCAMPAIGNRESPONSE']._serialized_end=2343
+  _globals['_WATCHCAMPAIGNREQUEST']._serialized_start=2345
+  _globals['_WATCHCAMPAIGNREQUEST']._serialized_end=2388
+  _globals['_WATCHCAMPAIGNRESPONSE']._serialized_start=2390
+  _globals['_WATCHCAMPAIGNRESPONSE']._serialized_end=2465
+  _globals['_LISTACTIONSREQUEST']._serialized_start=2468
+  _globals['_LISTACTIONSREQUEST']._serialized_end=2637
+  _globals['_LISTACTIONSRESPONSE']._serialized_start=2639
+  _globals['_LISTACTIONSRESPONSE']._serialized_end=2734
+  _globals['_ENGAGEMENTSERVICE']._serialized_start=2849
+  _globals['_ENGAGEMENTSERVICE']._serialized_end=4505
 # @@protoc_insertion_point(module_scope)

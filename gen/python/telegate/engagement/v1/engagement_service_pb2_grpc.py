@@ -158,8 +158,8 @@ class EngagementServiceServicer:
     def CreateCampaign(self, request, context):
         """Creates a campaign and plans it; what can be known to be wrong is refused now. Scope `engage:write`.
         The target is verified anew. Errors: NOT_FOUND, TARGET_NOT_VERIFIED, NEEDS_LOGIN (an account that did not log
-        in here), ACCOUNT_BANNED, ENGAGEMENT_STOPPED, QUOTA_EXCEEDED (1,000 unfinished campaigns a tenant),
-        REQUEST_ID_REUSED.
+        in here), ACCOUNT_BANNED, ENGAGEMENT_STOPPED, QUOTA_EXCEEDED (1,000 unfinished campaigns a tenant; or each of
+        the posts has had as many of this kind as it gets), REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
