@@ -171,10 +171,10 @@ describe('streams', () => {
     });
     const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    const envelope = Buffer.alloc(9);
-    envelope.writeUInt32BE(4, 1);
-    envelope.write('oops', 5);
-    stream.end(envelope);
+    const broken = Buffer.alloc(9);
+    broken.writeUInt32BE(4, 1);
+    broken.write('oops', 5);
+    stream.end(broken);
     await new Promise((resolve) => stream.once('close', resolve));
     expect(JSON.parse(Buffer.concat(chunks).subarray(5).toString())).toMatchObject({
       error: { code: 'invalid_argument', details: [{ debug: { reason: 'INVALID_FIELD' } }, {}] },

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { authMeasurements } from './auth/suite.ts';
+import { edgeMeasurements } from './edge/suite.ts';
 import { engagementMeasurements } from './engagement/suite.ts';
 import { messagingMeasurements, type MessagingBench } from './messaging/suite.ts';
 import { openBench } from './pool/bench.ts';
@@ -18,6 +19,7 @@ Names:
   auth        a call by a caller who is known already against one that asks for nobody; accounts that log in
               and that get a proxy
   engagement  campaigns planned, actions a second with no gap between them, texts by template
+  edge        a JSON call through the gateway and GET /session + POST /release against bare echoes, idle streams
   messaging   SendMessage against the bare driver, how soon messages reach their watchers, what a watched account costs
   pool        session-pool against a bare gRPC echo: acquires and releases, renewals, reclaims, counts, sync
   telegram    the driver and the local Telegram: many sessions, calls against GramJS, messages, connects
@@ -26,6 +28,7 @@ Names:
 Options:
   --only LIST       only these measurements, separated by commas; nothing is written to results
                     (auth: ${Object.keys(authMeasurements).join(', ')};
+                    edge: ${Object.keys(edgeMeasurements).join(', ')};
                     engagement: ${Object.keys(engagementMeasurements).join(', ')};
                     messaging: ${Object.keys(messagingMeasurements).join(', ')};
                     pool: ${Object.keys(measurements).join(', ')};
@@ -33,7 +36,7 @@ Options:
   --rounds N        rounds of each comparison (5)
   --seconds N       seconds a rate is measured for in each round (3)
   --events BUS      nats or postgresql; by default nats when a nats-server is on PATH
-  --profile FOLDER  session-pool writes CPU profiles there
+  --profile FOLDER  session-pool, or the gateway of edge's unary, writes CPU profiles there
   --sessions N      telegram: sessions connected at once (2000)
   --watched N       messaging: accounts that are watched (500)
   --logins N        auth: accounts that log in (1000)
@@ -53,6 +56,7 @@ function readCommand() {
   const { values, positionals } = parseCommand();
   const suites: Record<string, object> = {
     auth: authMeasurements,
+    edge: edgeMeasurements,
     engagement: engagementMeasurements,
     messaging: messagingMeasurements,
     telegram: telegramMeasurements,
@@ -123,6 +127,7 @@ async function main(): Promise<number> {
   }
   if (name === 'telegram' && more.length === 0) return measureTelegram(command);
   if (name === 'auth' && more.length === 0) return measureAuth(command);
+  if (name === 'edge' && more.length === 0) return measureEdge(command);
   const measurementsOf = suiteOf(name);
   if (!measurementsOf || more.length > 0)
     throw new WrongUse('name one benchmark: auth, engagement, messaging, pool, telegram or transports');
@@ -196,6 +201,22 @@ async function measureAuth({
   console.log(tableOf(lines));
   if (isWhole && logins === 1_000) {
     const report = { name: 'auth', seconds, rounds, lines };
+    console.log(`written to ${writeReport(RESULTS, report, new Date())}`);
+  }
+  return lines.every((line) => isMet(line) !== false) ? 0 : 1;
+}
+
+async function measureEdge(command: ReturnType<typeof readCommand>): Promise<number> {
+  const { rounds, seconds, events, profileFolder, only, isWhole } = command;
+  const bench = { rounds, seconds, events, profileFolder, say: (text: string) => console.error(text) };
+  const lines: Line[] = [];
+  for (const part of only) {
+    console.error(`${part} …`);
+    lines.push(...(await edgeMeasurements[part]!(bench)));
+  }
+  console.log(tableOf(lines));
+  if (isWhole) {
+    const report = { name: 'edge', seconds, rounds, lines };
     console.log(`written to ${writeReport(RESULTS, report, new Date())}`);
   }
   return lines.every((line) => isMet(line) !== false) ? 0 : 1;
