@@ -16,6 +16,7 @@ import {
 import { InternalError, toDomainError } from '#lib/rpc/status.ts';
 import { endSpan, recordCall, type MethodTelemetry } from '#lib/rpc/tracing.ts';
 import type { Edge, EdgeRequest, EdgeResponse } from './edge.ts';
+import { tellOpened, tellRequest } from './request-log.ts';
 import { edgeMetrics, endRequestSpan, startRequestSpan, type RequestTrace } from './tracing.ts';
 
 /** What a request is counted and traced as. */
@@ -60,7 +61,7 @@ export class EdgeCall {
   #stall: Timer | undefined;
   #revoked: AbortSignal | undefined;
   #code: status = status.OK;
-  #failure: unknown;
+  #failure: DomainError | undefined;
   #spanEnded = false;
   #isClosed = false;
 
@@ -146,6 +147,7 @@ export class EdgeCall {
 
   /** A stream that stays open for hours: its span says how it was opened. */
   opened(): void {
+    tellOpened(this.#edge.log, this.#target, this);
     this.#endSpan();
   }
 
@@ -225,6 +227,7 @@ export class EdgeCall {
     // A single call that is answered has nothing open any more.
     if (!isAnswered || this.#target.kind === 'http' || this.isStream) this.end(LEFT);
     this.#endSpan();
+    this.#tell(isAnswered);
     edgeMetrics().active.add(-1);
     this.#release();
     this.#edge.openCalls.delete(this);
@@ -238,6 +241,15 @@ export class EdgeCall {
       'http.request.method': target.method,
       'http.route': target.route,
       'http.response.status_code': isAnswered ? this.response.statusCode : 499,
+    });
+  }
+
+  #tell(isAnswered: boolean): void {
+    tellRequest(this.#edge.log, this.#target, this, {
+      seconds: (performance.now() - this.#startedAt) / 1_000,
+      code: this.#code,
+      httpStatus: isAnswered ? this.response.statusCode : 499,
+      reason: isAnswered ? this.#failure : (this.endReason ?? LEFT),
     });
   }
 

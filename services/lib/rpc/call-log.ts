@@ -31,7 +31,7 @@ export function createCallLog(log: Logger): CallLog {
     opened(call, trace) {
       if (!isOfShare(calls, trace.traceId)) return;
       const fields = { ...aboutCaller(call.principal), method: call.method, peer: call.peer };
-      lines.write('info', 'request', 'stream_opened', 'a stream was opened', fields, ids(trace));
+      lines.write('info', 'request', 'stream_opened', 'a stream was opened', fields, callIds(trace));
     },
     ended(call, trace, { event, seconds, code, reason }) {
       const failed = code !== status.OK;
@@ -51,9 +51,9 @@ export function createCallLog(log: Logger): CallLog {
         fields['peer'] = call.peer;
       }
       const level = isServerFailure(code) ? 'warn' : 'info';
-      lines.write(level, 'request', event, 'a call was answered', fields, ids(trace));
+      lines.write(level, 'request', event, 'a call was answered', fields, callIds(trace));
       if (code === status.UNAUTHENTICATED || code === status.PERMISSION_DENIED)
-        lines.write('warn', 'auth', 'access_refused', 'a caller was refused', fields, ids(trace));
+        lines.write('warn', 'auth', 'access_refused', 'a caller was refused', fields, callIds(trace));
     },
   };
 }
@@ -62,7 +62,8 @@ function aboutCaller({ subject, tenantId, via }: Principal): LineFields {
   return { subject, tenant_id: tenantId || undefined, via };
 }
 
-function ids({ span, traceId }: CallSpan): SpanContext {
+/** Before telemetry has started a call has no span, but an id that its caller got. */
+export function callIds({ span, traceId }: CallSpan): SpanContext {
   const spanContext = span.spanContext();
   return isSpanContextValid(spanContext) ? spanContext : { ...spanContext, traceId };
 }
