@@ -59,7 +59,10 @@ export function createActing(parts: ActingParts): Acting {
     const begun = await beginner.submit({ actionId, workerId, traceId: currentTraceId() ?? '' });
     if (begun.kind === 'none') {
       span.setAttribute('telegate.action.outcome', begun.why);
-      log.debug({ kind: 'action_not_begun', action_id: actionId, why: begun.why }, 'an action did not begin');
+      log.debug(
+        { event: 'action_not_begun', action_id: actionId, why: begun.why },
+        'an action did not begin',
+      );
       return;
     }
     const { action } = begun;
@@ -72,16 +75,16 @@ export function createActing(parts: ActingParts): Acting {
     span.setAttribute('telegate.action.outcome', ended);
     actionMetrics().ended.add(1, { 'telegate.action.kind': action.kind, 'telegate.action.outcome': ended });
     const { verdict } = performed;
-    log.info(
+    log.debug(
       {
-        kind: 'action_ended',
+        event: 'action_tried',
         action_id: actionId,
         campaign_id: action.campaignId,
         account_id: action.accountId,
         outcome: ended,
         ...('reason' in verdict ? { reason: verdict.reason } : {}),
       },
-      `an action ended: ${ended}`,
+      `a try of an action ended: ${ended}`,
     );
   }
 

@@ -34,28 +34,24 @@ export function startActions(parts: ActingParts, settings: ActionSettings): Acti
     applicationName: 'telegate engagement jobs',
     log,
   });
-  const worker = startJobWorker(
-    { database: database as never, jobPool, clock, log },
-    settings,
-    createActing(parts),
-  );
+  const worker = startJobWorker({ database, jobPool, clock, log }, settings, createActing(parts));
   const unobserve = observeJobs(database);
   const stopping = new AbortController();
 
   const looking = (async () => {
     while (!stopping.signal.aborted) {
       try {
-        const dead = await takeOver(database as never, settings);
+        const dead = await takeOver(database, settings);
         if (dead.length > 0) {
           actionMetrics().takenOver.add(dead.length);
-          log.warn({ kind: 'workers_taken_over', worker_ids: dead }, "dead workers' actions are taken over");
+          log.warn({ event: 'workers_taken_over', worker_ids: dead }, "dead workers' actions are taken over");
         }
-        await freeEmptyQueues(database as never, settings);
+        await freeEmptyQueues(database, settings);
         const lost = await transaction(database, (trx) => addLostJobs(trx, LOST_AT_ONCE));
         if (lost > 0)
-          log.warn({ kind: 'lost_jobs_added', count: lost }, 'actions without jobs got them again');
+          log.warn({ event: 'lost_jobs_added', count: lost }, 'actions without jobs got them again');
       } catch (error) {
-        log.warn({ kind: 'taking_over_failed', err: error }, 'what others left could not be looked at');
+        log.warn({ event: 'taking_over_failed', err: error }, 'what others left could not be looked at');
       }
       const everyMs = settings.leaseMs / LOOKS_A_LEASE;
       await pause(clock, everyMs * (1 + random() * 0.2), stopping.signal);

@@ -7,7 +7,7 @@ const LEVELS = { error: 'warn', warning: 'warn', info: 'debug', debug: 'trace' }
 export function engineLogger(log: Logger): EngineLogger {
   return new EngineLogger(({ label }) => (level, message) => {
     log[LEVELS[level as keyof typeof LEVELS]](
-      { kind: 'job_engine', part: label ?? 'engine' },
+      { event: 'job_engine', part: label ?? 'engine' },
       firstLine(message),
     );
   });

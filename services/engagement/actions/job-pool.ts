@@ -18,7 +18,7 @@ export function openJobPool(options: {
   const pool = new Pool({ ...config, max: size, idleTimeoutMillis: 60_000 });
   pool.on('error', (error) => {
     log.warn(
-      { kind: 'database_connection_lost', problem: error.message },
+      { event: 'database_connection_lost', problem: error.message },
       'an idle connection of the job engine broke; it is replaced when needed',
     );
   });

@@ -42,7 +42,7 @@ export async function waitForJobs(options: {
     const waitingFor = `version ${JOBS_VERSION} of schema ${JOBS_SCHEMA} (npm run migrate)`;
     if (clock.monotonic() >= end)
       throw new MigrationError(`Gave up after ${timeoutMs / 1_000} s of waiting for ${waitingFor}.`);
-    if (isFirst) log.info({ kind: 'waiting', schema: JOBS_SCHEMA, waitingFor }, `waiting for ${waitingFor}`);
+    if (isFirst) log.info({ event: 'waiting', schema: JOBS_SCHEMA, waitingFor }, `waiting for ${waitingFor}`);
     await pause(clock, WAIT_STEP_MS, signal);
   }
 }

@@ -1,8 +1,8 @@
 import { runTaskList, type JobHelpers, type WorkerPool } from 'graphile-worker';
 import type { Pool } from 'pg';
 import { pause, type Clock } from '#lib/lifecycle/clock.ts';
-import type { Database } from '#lib/postgres/database.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
+import type { EngagementDatabase } from '../tables.ts';
 import { engineLogger } from './job-log.ts';
 import { JOBS_SCHEMA } from './job-version.ts';
 import { ACT } from './jobs.ts';
@@ -16,7 +16,7 @@ export interface Shift {
 }
 
 export interface JobWorkerParts {
-  readonly database: Database<unknown>;
+  readonly database: EngagementDatabase;
   readonly jobPool: Pool;
   readonly clock: Clock;
   readonly log: Logger;
@@ -58,7 +58,7 @@ export function startJobWorker(
       await current.over;
       current = undefined;
       if (stopping.signal.aborted) return;
-      log.warn({ kind: 'job_worker_restarts' }, 'the job worker has ended and begins anew');
+      log.warn({ event: 'job_worker_restarts' }, 'the job worker has ended and begins anew');
       await pause(clock, AGAIN_MS, stopping.signal);
     }
   })();
@@ -116,7 +116,7 @@ function begin(
 
 async function untilOver(pool: WorkerPool, leased: Promise<WorkerLease>, log: Logger): Promise<void> {
   const ended = Promise.resolve(pool.promise).catch((error: unknown) => {
-    log.warn({ kind: 'job_worker_failed', err: error }, 'the job worker ended with an error');
+    log.warn({ event: 'job_worker_failed', err: error }, 'the job worker ended with an error');
   });
   let lease: WorkerLease | undefined;
   try {
@@ -124,14 +124,14 @@ async function untilOver(pool: WorkerPool, leased: Promise<WorkerLease>, log: Lo
     lease.ended.addEventListener('abort', () => endPool(pool, log), { once: true });
     if (lease.ended.aborted) endPool(pool, log);
   } catch (error) {
-    log.warn({ kind: 'job_worker_failed', err: error }, 'the job worker got no lease');
+    log.warn({ event: 'job_worker_failed', err: error }, 'the job worker got no lease');
     endPool(pool, log);
   }
   await ended;
   await lease?.release().catch((error: unknown) => {
     // It ends by itself, and others take over.
     log.warn(
-      { kind: 'worker_lease_not_released', err: error },
+      { event: 'worker_lease_not_released', err: error },
       'the lease of the job worker was not given back',
     );
   });
@@ -143,6 +143,6 @@ function endPool(pool: WorkerPool, log: Logger): void {
   if (ending.has(pool)) return;
   ending.add(pool);
   Promise.resolve(pool.gracefulShutdown('the job worker stops')).catch((error: unknown) => {
-    log.warn({ kind: 'job_worker_failed', err: error }, 'the job worker did not stop cleanly');
+    log.warn({ event: 'job_worker_failed', err: error }, 'the job worker did not stop cleanly');
   });
 }

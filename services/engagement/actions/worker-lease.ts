@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { pause, type Clock } from '#lib/lifecycle/clock.ts';
-import type { Database } from '#lib/postgres/database.ts';
 import { transaction, withRetry } from '#lib/postgres/transaction.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
+import type { EngagementDatabase } from '../tables.ts';
 
 /*
  * The job engine frees a dead worker's jobs after four hours. Here each worker has a lease, a row that it renews: who
@@ -24,14 +24,12 @@ export interface WorkerLease {
   release(): Promise<void>;
 }
 
-type AnyDatabase = Database<unknown>;
-
 /** A lease ends for its holder before it ends for the others. */
 const MARGIN = 0.2;
 const RENEWALS_A_LEASE = 4;
 
 export async function takeLease(
-  { database, clock, log }: { database: AnyDatabase; clock: Clock; log: Logger },
+  { database, clock, log }: { database: EngagementDatabase; clock: Clock; log: Logger },
   workerId: string,
   { leaseMs }: LeaseSettings,
 ): Promise<WorkerLease> {
@@ -41,7 +39,7 @@ export async function takeLease(
   const end = (why: string): void => {
     timer.cancel();
     if (ended.signal.aborted) return;
-    log.warn({ kind: 'worker_lease_ended', worker_id: workerId, why }, 'this worker gives its actions up');
+    log.warn({ event: 'worker_lease_ended', worker_id: workerId, why }, 'this worker gives its actions up');
     ended.abort(new Error(why));
   };
   const live = (sentAt: number): void => {
@@ -70,7 +68,7 @@ export async function takeLease(
         else end('the lease has ended');
       } catch (error) {
         log.warn(
-          { kind: 'worker_lease_not_renewed', err: error },
+          { event: 'worker_lease_not_renewed', err: error },
           'the lease of this worker was not renewed',
         );
       }
@@ -92,7 +90,7 @@ export async function takeLease(
   };
 }
 
-async function renew({ kysely }: AnyDatabase, workerId: string, leaseMs: number): Promise<boolean> {
+async function renew({ kysely }: EngagementDatabase, workerId: string, leaseMs: number): Promise<boolean> {
   const { rows } = await sql`
     update action_workers set expire_time = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
     where worker_id = ${workerId} and expire_time > clock_timestamp()
@@ -104,7 +102,10 @@ async function renew({ kysely }: AnyDatabase, workerId: string, leaseMs: number)
  * Frees the jobs of workers whose lease has ended, and of those that never had one; answers who they were. A worker
  * that begins an action holds on to its own row, so that no action begins after this.
  */
-export function takeOver(database: AnyDatabase, { leaseMs }: LeaseSettings): Promise<readonly string[]> {
+export function takeOver(
+  database: EngagementDatabase,
+  { leaseMs }: LeaseSettings,
+): Promise<readonly string[]> {
   return transaction(database, async (trx) => {
     const { rows: dead } = await sql<{ worker_id: string }>`
       delete from action_workers where worker_id = any(array(
@@ -132,7 +133,10 @@ export function takeOver(database: AnyDatabase, { leaseMs }: LeaseSettings): Pro
  * Frees queues that are held without a job: who was taken for dead and ends its job all the same deletes it under the
  * one who has it now, whose end then frees nothing.
  */
-export async function freeEmptyQueues({ kysely }: AnyDatabase, { leaseMs }: LeaseSettings): Promise<number> {
+export async function freeEmptyQueues(
+  { kysely }: EngagementDatabase,
+  { leaseMs }: LeaseSettings,
+): Promise<number> {
   const { rows } = await sql<{ count: bigint }>`
     with freed as (
       update engagement_jobs._private_job_queues as queues set locked_at = null, locked_by = null
