@@ -38,7 +38,7 @@ export function startVerifying(
         await pass();
       } catch (error) {
         if (!stopping.signal.aborted)
-          log.warn({ kind: 'target_sweep', err: error }, 'targets could not be verified; it is tried again');
+          log.warn({ event: 'target_sweep', err: error }, 'targets could not be verified; it is tried again');
         turn = new AbortController();
       }
       const signal = AbortSignal.any([stopping.signal, turn.signal]);
