@@ -93,12 +93,13 @@ test('who was succeeded writes no more: no event, and no step back', async () =>
   const sessionId = (sessions += 1n);
   const old = reader(process(), sessionId);
   await old.store.load();
+  await old.handler([message(1)], [standing(1)]);
   const next = reader(process(), sessionId);
   await next.store.load();
   await next.handler([message(5)], [standing(5)]);
   await old.handler([message(3)], [standing(3)]);
   await old.store.save({ pts: 3, qts: 0, date: 1, seq: 0, channels: new Map(), gone: new Set() });
-  expect(await keysOf(sessionId)).toEqual(['user:7/5']);
+  expect(await keysOf(sessionId)).toEqual(['user:7/1', 'user:7/5']);
   expect(await reader(process(), sessionId).store.load()).toMatchObject({ pts: 5 });
 });
 
@@ -119,6 +120,26 @@ test('a message that is pushed, and in a difference before it is written, is in 
   await own.handler([message(1), message(1, 'difference'), message(2, 'difference'), message(2)], []);
   expect(await keysOf(sessionId)).toEqual(['user:7/1', 'user:7/2']);
   expect(await published(sessionId)).toBe(2);
+});
+
+test('whoever reads on from nowhere tells of a gap, and a first reader of none', async () => {
+  const sessionId = (sessions += 1n);
+  const told = async (): Promise<number> => {
+    const { rows } = await sql<{ count: number }>`
+      select count(*)::integer as count from watch_events where session_id = ${sessionId}`.execute(
+      database.kysely,
+    );
+    return rows[0]!.count;
+  };
+  expect(await reader(process(), sessionId).store.load()).toBeUndefined();
+  expect(await told()).toBe(0);
+  // The first one died before it had written where the account stands.
+  const next = reader(process(), sessionId);
+  expect(await next.store.load()).toBeUndefined();
+  expect(await told()).toBe(1);
+  await next.handler([message(1)], [standing(1)]);
+  expect(await reader(process(), sessionId).store.load()).toMatchObject({ pts: 1 });
+  expect(await told()).toBe(2);
 });
 
 test('how a connection stands is told later when it can not be written now', async () => {

@@ -17,7 +17,7 @@ import { tellEvents } from '../events.ts';
 import type { MessagingDatabase } from '../tables.ts';
 import { encryptEvent, type TenantKeys } from './keys.ts';
 import * as store from './store.ts';
-import { stateOf, toldOf, type Told } from './told.ts';
+import { stateOf, toldOf, UNKNOWN_PAST, type Told } from './told.ts';
 
 /** What was written to a tenant's log, in its order: the events of positions up to `last`. */
 export interface Written {
@@ -93,7 +93,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
   const { database, keys, clock, log } = parts;
   const logs = new Map<bigint, SessionLog>();
   const lengths = new Map<bigint, number>();
-  const readers = createBatcher<SessionLog, UpdateState | undefined>({
+  const readers = createBatcher<SessionLog, store.Standing>({
     name: 'messaging.updates.begin',
     run: (batch) => store.beginReading(database.kysely, batch),
     maxItems: READERS_A_STATEMENT,
@@ -241,8 +241,10 @@ export function createRecorder(parts: RecorderParts): Recorder {
       return {
         store: storeOf(own, {
           async load() {
-            const state = await readers.submit(own);
+            const { state, wasRead } = await readers.submit(own);
             own.isReading = true;
+            // Its reader died before it had written where it began: what came to it is not known any more.
+            if (!state && wasRead) await writer.submit({ log: own, told: [UNKNOWN_PAST], marks: [] });
             return state;
           },
           write: (marks) => writer.submit({ log: own, told: [], marks }),

@@ -35,6 +35,7 @@ interface StateRow {
   qts: number | null;
   date: number | null;
   seq: number | null;
+  was_there: boolean;
 }
 
 export interface Reader {
@@ -43,11 +44,18 @@ export interface Reader {
   readonly writer: string;
 }
 
+export interface Standing {
+  /** Undefined while nobody has written where the session stands. */
+  readonly state: UpdateState | undefined;
+  /** Somebody has read the session's updates before. */
+  readonly wasRead: boolean;
+}
+
 /** Makes each the one that may write, and reads where its session stands; in the order given. */
 export async function beginReading(
   executor: QueryExecutorProvider,
   readers: readonly Reader[],
-): Promise<(UpdateState | undefined)[]> {
+): Promise<Standing[]> {
   const sessionIds = readers.map(({ sessionId }) => sessionId);
   const { rows } = await sql<StateRow>`
     insert into update_states (session_id, tenant_id, writer)
@@ -56,7 +64,7 @@ export async function beginReading(
       ${readers.map(({ writer }) => writer)}::uuid[]
     ) as reader (session_id, tenant_id, writer) order by session_id
     on conflict (session_id) do update set writer = excluded.writer
-    returning session_id, pts, qts, date, seq`.execute(executor);
+    returning session_id, pts, qts, date, seq, xmax <> 0 as was_there`.execute(executor);
   const { rows: channels } = await sql<{
     session_id: bigint;
     channel_id: bigint;
@@ -72,9 +80,10 @@ export async function beginReading(
   }
   const states = new Map(rows.map((row) => [row.session_id, row]));
   return sessionIds.map((sessionId) => {
-    const { pts, qts, date, seq } = states.get(sessionId)!;
-    if (pts === null || qts === null || date === null || seq === null) return undefined;
-    return { pts, qts, date, seq, channels: channelsOf.get(sessionId) ?? new Map<bigint, ChannelState>() };
+    const { pts, qts, date, seq, was_there: wasRead } = states.get(sessionId)!;
+    if (pts === null || qts === null || date === null || seq === null) return { state: undefined, wasRead };
+    const known = channelsOf.get(sessionId) ?? new Map<bigint, ChannelState>();
+    return { state: { pts, qts, date, seq, channels: known }, wasRead };
   });
 }
 

@@ -91,6 +91,12 @@ function read(entities: Entities, peer: Api.TypePeer, upTo: number, outgoing: bo
   return told({ case: 'chatRead', value });
 }
 
+/** Whoever read the updates before was gone before it was written where the account stood. */
+export const UNKNOWN_PAST: Told = {
+  event: { case: 'gap', value: { reason: 'events may be missing: it is not known where the account stood' } },
+  mayRepeat: false,
+};
+
 const CAUSES: Readonly<Record<GapCause, string>> = {
   disconnected: 'the account was not connected',
   'slow-handler': 'updates came faster than they could be kept',

@@ -3,7 +3,7 @@ import type { Verdict } from '../check/verdict.ts';
 import type { Entry, SlotEntry, WireEntry } from '../history.ts';
 
 /** How long after it was woken a process may take to close what it should have closed while it stood still. */
-const WAKING_MS = 1_500;
+const WAKING_MS = 4_000;
 /** The local Telegram and the database read the machine's clock, each in its own way. */
 const CLOCK_SLACK_MS = 25;
 

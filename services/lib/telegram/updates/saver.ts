@@ -18,6 +18,8 @@ export class StateSaver {
   #channels: Map<bigint, ChannelState> | undefined;
   #gone: Set<bigint> | undefined;
   #isDirty = false;
+  /** Nothing was ever saved: whoever comes after a crash would begin at another place. */
+  #isFirst = true;
   #timer: Timer | undefined;
   #saving: Promise<void> | undefined;
 
@@ -28,13 +30,16 @@ export class StateSaver {
   /** What was loaded needs no saving. */
   loaded({ pts, qts, seq, date }: UpdateState): void {
     this.#account = { scope: 'account', pts, qts, seq, date };
+    this.#isFirst = false;
   }
 
   taken(marks: readonly Mark[]): void {
     for (const mark of marks) this.#note(mark);
     // Without the account's own counters what is known of channels could not be read back.
     if (this.#isDirty && this.#account)
-      this.#timer ??= this.#options.clock.setTimer(this.#options.everyMs, () => this.#due());
+      this.#timer ??= this.#options.clock.setTimer(this.#isFirst ? 0 : this.#options.everyMs, () =>
+        this.#due(),
+      );
   }
 
   #note(mark: Mark): void {
@@ -65,6 +70,7 @@ export class StateSaver {
     this.#channels = undefined;
     this.#gone = undefined;
     this.#isDirty = false;
+    this.#isFirst = false;
     const { pts, qts, date, seq } = account;
     const { store, log } = this.#options;
     try {
