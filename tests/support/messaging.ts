@@ -66,6 +66,7 @@ export interface MessagingMeshOptions {
   readonly replicas?: number;
   readonly natsUrl?: string;
   readonly env?: Record<string, string>;
+  readonly poolEnv?: Record<string, string>;
   readonly poolReplicas?: number;
 }
 
@@ -73,7 +74,11 @@ export async function startMessagingMesh(options: MessagingMeshOptions = {}): Pr
   const { replicas: count = 1, natsUrl, poolReplicas = 1 } = options;
   const [telegram, pool] = await Promise.all([
     startTestTelegram(),
-    startPoolMesh({ replicas: poolReplicas, ...(natsUrl === undefined ? {} : { natsUrl }) }),
+    startPoolMesh({
+      replicas: poolReplicas,
+      ...(natsUrl === undefined ? {} : { natsUrl }),
+      ...(options.poolEnv ? { env: options.poolEnv } : {}),
+    }),
   ]);
   const control = await startControl(telegram.telegram);
   const { environment: environmentId } = await control.control.getServerInfo({});

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { context } from '@opentelemetry/api';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import {
   FloodWaitSchema,
@@ -20,6 +21,7 @@ import { InternalError, toDomainError, toStatusMessage } from '#lib/rpc/status.t
 import type { OutStream } from '#lib/rpc/streams.ts';
 import type { NoticeHub } from '../notices/hub.ts';
 import type { Pool } from '../pool.ts';
+import { contextFromTraceparent, parseTraceparent } from '#lib/telemetry/spans.ts';
 import { text, throwIfAny } from '#lib/requests/validate.ts';
 import { readFloodWaitReport } from '../waits/requests.ts';
 import { reportFloodWait } from '../waits/store.ts';
@@ -39,6 +41,7 @@ type Result = ManageLeasesResponse['result'];
  */
 const AT_ONCE = 1_024;
 const LEASES_A_RENEWAL = 1_000;
+const LONGEST_TRACEPARENT = 64;
 
 /** Any number of leases over one stream: each message is a call of its own, answered under its id. */
 export function manageLeases(pool: Pool, leasing: Leasing, hub: NoticeHub): ManageLeases {
@@ -96,7 +99,7 @@ class Worker {
   /** Never rejects: a fault is the answer to its message. */
   work(message: ManageLeasesRequest): void {
     const { id } = message;
-    const done = this.#resultOf(message)
+    const done = inTraceOf(message, () => this.#resultOf(message))
       .catch((error: unknown): Result => {
         if (toDomainError(error) instanceof InternalError)
           this.#pool.log.error(
@@ -222,4 +225,10 @@ class Worker {
     this.#subscriptions.get(leaseId)?.();
     return this.#subscriptions.delete(leaseId);
   }
+}
+
+/** What a message asks for belongs to the call that it was sent for. */
+function inTraceOf<T>({ traceparent }: ManageLeasesRequest, work: () => T): T {
+  const known = traceparent.length <= LONGEST_TRACEPARENT && parseTraceparent(traceparent);
+  return known ? context.with(contextFromTraceparent(traceparent), work) : work();
 }

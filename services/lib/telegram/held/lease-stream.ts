@@ -4,11 +4,13 @@ import type {
   SessionPoolService,
 } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { pause, within, expired, type Clock, type Timer } from '#lib/lifecycle/clock.ts';
 import { Cancelled, DependencyUnavailable, QuotaExceeded } from '#lib/rpc/errors.ts';
 import { fromStatusMessage } from '#lib/rpc/status.ts';
 import type { BidiStream } from '#lib/rpc/client-streams.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
+import { currentTraceparent } from '#lib/telemetry/spans.ts';
 import type { PoolClient, Replicas } from './replicas.ts';
 
 type Manage = (typeof SessionPoolService)['method']['manageLeases'];
@@ -53,6 +55,8 @@ interface Question {
   readonly action: Action;
   readonly options: AskOptions;
   readonly answer: PromiseWithResolvers<Answer>;
+  /** The call that it is asked for. */
+  readonly traceparent: string;
   /** On the stream of the moment. */
   id: string | undefined;
   sentAt: number | undefined;
@@ -100,6 +104,7 @@ export class LeaseStream {
       action,
       options,
       answer: Promise.withResolvers(),
+      traceparent: (action?.case === 'acquire' && currentTraceparent()) || '',
       id: undefined,
       sentAt: undefined,
       silence: undefined,
@@ -110,7 +115,8 @@ export class LeaseStream {
     );
     const giveUp = (): void => answer.reject(new Cancelled());
     options.signal?.addEventListener('abort', giveUp, { once: true });
-    this.#running ??= this.#run();
+    // The stream outlives the call that happens to be the first.
+    this.#running ??= context.with(ROOT_CONTEXT, () => this.#run());
     if (this.#stream) this.#send(this.#stream, question);
     else this.#waiting.add(question);
     try {
@@ -136,13 +142,13 @@ export class LeaseStream {
 
   #send(stream: Stream, question: Question): void {
     const { clock } = this.#parts;
-    const { action, options } = question;
+    const { action, options, traceparent } = question;
     const id = String((this.#count += 1));
     question.id = id;
     question.sentAt ??= clock.monotonic();
     this.#asked.set(id, question);
     this.#listenForSilence(stream, question);
-    void stream.send({ id, action, tenantId: options.tenantId ?? '' });
+    void stream.send({ id, action, tenantId: options.tenantId ?? '', traceparent });
   }
 
   #listenForSilence(stream: Stream, question: Question): void {

@@ -1,3 +1,4 @@
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import type { Clock, Timer } from '#lib/lifecycle/clock.ts';
 import { RpcError } from '#lib/rpc/status.ts';
@@ -46,7 +47,9 @@ export class Renewals {
     }
     if (sleep === Infinity) return;
     const wait = Math.min(Math.max(sleep, SHORTEST_SLEEP_MS), LONGEST_SLEEP_MS);
-    this.#timer = this.#parts.clock.setTimer(wait, () => this.#sweep());
+    // Renewals belong to no call, whichever it was that planned them.
+    const sweep = (): void => context.with(ROOT_CONTEXT, () => this.#sweep());
+    this.#timer = this.#parts.clock.setTimer(wait, sweep);
   }
 
   stop(): void {
