@@ -21,7 +21,7 @@ export interface PoolMesh {
   /** A caller of a tenant at a replica that the test started itself with `environment`. */
   clientAt(tenantId: string, address: string): PoolClient;
   readonly environment: NodeJS.ProcessEnv;
-  tokenOf(principal: Principal): Promise<string>;
+  tokenOf(principal: Principal, service?: string): Promise<string>;
   stop(): Promise<void>;
 }
 
