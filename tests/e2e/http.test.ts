@@ -7,6 +7,7 @@ import { messageCases } from './http/messages.ts';
 import { outageCases } from './http/outages.ts';
 import { profileCases } from './http/profiles.ts';
 import { proxyCases } from './http/proxies.ts';
+import { taskCases } from './http/tasks.ts';
 import { userCases } from './http/users.ts';
 
 /* The older HTTP interfaces with plain fetch, before one mesh of real processes. */
@@ -36,6 +37,9 @@ describe('accounts', () => {
 });
 describe('proxies', () => {
   proxyCases(started);
+});
+describe('tasks', () => {
+  taskCases(started);
 });
 describe('bad input', () => {
   badInputCases(started);

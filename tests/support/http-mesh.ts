@@ -2,6 +2,9 @@ import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { expect } from 'vitest';
 import type { NewAccount } from '../../services/local-telegram/world/accounts.ts';
 import type { Account } from '../../services/local-telegram/world/state.ts';
+import { migrateJobs } from '../../services/engagement/actions/job-schema.ts';
+import { WITHOUT_LIMITS } from './engagement.ts';
+import { silent } from './pool.ts';
 import { startLoginProcesses, type LoginProcesses } from './login-processes.ts';
 import { documentValidator } from './openapi.ts';
 import { startSocks5 } from './socks5.ts';
@@ -73,12 +76,19 @@ export async function startHttpMesh(): Promise<HttpMesh> {
     LOCAL_TELEGRAM_ADDRESS: control.address,
   });
   const closing: (() => Promise<void>)[] = [];
+  await migrateJobs({ url: pool.database.url, log: silent });
+  const engagement = await startServiceProcess('engagement', {
+    ...base,
+    ...WITHOUT_LIMITS,
+    MESSAGING_ADDRESS: messaging.address,
+    LOCAL_TELEGRAM_ADDRESS: control.address,
+  });
   const gateways: ServiceProcess[] = [];
   const gateway = async (env: Record<string, string>): Promise<string> => {
     const started = await startServiceProcess('gateway', {
       ...base,
       MESSAGING_ADDRESS: messaging.address,
-      ENGAGEMENT_ADDRESS: '127.0.0.1:9',
+      ENGAGEMENT_ADDRESS: engagement.address,
       ...env,
     });
     gateways.push(started);
@@ -163,6 +173,7 @@ export async function startHttpMesh(): Promise<HttpMesh> {
     async stop() {
       for (const close of closing) await close();
       await Promise.all(gateways.map((one) => one.stop()));
+      await engagement.stop();
       await messaging.stop();
       await processes.stop();
     },
