@@ -17,6 +17,7 @@ const composePath = join(root, 'docker-compose.yml');
 const dockerfile = join(root, 'deploy/docker/Dockerfile');
 const exampleEnv = readFileSync(join(root, 'deploy/docker/example.env'), 'utf8');
 const secrets = [
+  'CLICKHOUSE_PASSWORD',
   'NATS_PASSWORD',
   'POSTGRES_PASSWORD',
   'TELEGATE_MASTER_KEY',

@@ -21,6 +21,7 @@ sed \
   -e "s|^TELEGATE_OPERATOR_KEY=\$|&tgop_$(letters)|" \
   -e "s|^POSTGRES_PASSWORD=\$|&p$(letters)|" \
   -e "s|^NATS_PASSWORD=\$|&n$(letters)|" \
+  -e "s|^CLICKHOUSE_PASSWORD=\$|&c$(letters)|" \
   "$here/example.env" >"$target.partial"
 mv "$target.partial" "$target"
 echo "$target is written. Keep a copy of it in a safe place: without TELEGATE_MASTER_KEY the stored sessions are lost."
