@@ -119,10 +119,11 @@ describe('what travels on', () => {
   test.each(['Connect over HTTP/1.1', 'Connect over HTTP/2', 'gRPC'])(
     'that the caller left, over %s',
     async (name) => {
-      const ended = Promise.withResolvers<void>();
+      const [started, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       const edge = await setUp({
         handlers: {
           async echo(_, ctx) {
+            started.resolve();
             await untilAborted(ctx);
             ended.resolve();
             return {};
@@ -131,7 +132,7 @@ describe('what travels on', () => {
       });
       const abort = new AbortController();
       const call = clientOf(edge.url, name).echo({}, { signal: abort.signal });
-      await vi.waitFor(() => expect(edge.open.unary).toBe(1));
+      await started.promise;
       abort.abort();
       await expect(call).rejects.toThrow(/./);
       await ended.promise;

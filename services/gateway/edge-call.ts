@@ -73,7 +73,6 @@ export class EdgeCall {
     this.trace = startRequestSpan(nameOf(target), attributesOf(target, request), request.headers);
     this.#deadline = edge.clock.now() + edge.limits.maxDeadlineMs;
     edge.openCalls.add(this);
-    edgeMetrics().active.add(1);
     response.once('close', () => this.#closed());
   }
 
@@ -228,7 +227,6 @@ export class EdgeCall {
     if (!isAnswered || this.#target.kind === 'http' || this.isStream) this.end(LEFT);
     this.#endSpan();
     this.#tell(isAnswered);
-    edgeMetrics().active.add(-1);
     this.#release();
     this.#edge.openCalls.delete(this);
     if (this.#edge.openCalls.size === 0) this.#edge.onIdle?.();

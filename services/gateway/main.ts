@@ -8,6 +8,7 @@ import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
 import { startAdminServer } from '#lib/telemetry/admin.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { createCallerTokens } from './caller-tokens.ts';
 import { fields } from './config.ts';
 import { gatewayRoutes } from './gateway.ts';
 import { openMesh } from './mesh.ts';
@@ -41,7 +42,10 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   const bus = await openEvents(scope);
   onStop('events', () => bus.close());
   const tls = await readMeshTls(config);
-  const tokenFor = createMeshTokenSource(meshKeys(config.meshKey), EDGE_SERVICE, clock);
+  const tokenFor = createCallerTokens(
+    createMeshTokenSource(meshKeys(config.meshKey), EDGE_SERVICE, clock),
+    clock,
+  );
   const mesh = openMesh(
     {
       sessionPool: config.sessionPoolAddress,

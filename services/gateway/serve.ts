@@ -13,6 +13,7 @@ import { httpRoutes, type HttpRoute } from './http/routing.ts';
 import { edgeLimits, type EdgeLimits } from './limits.ts';
 import { edgeListener } from './listener.ts';
 import { listenAtEdge } from './server.ts';
+import { observeOpenCalls } from './tracing.ts';
 
 /** For answers that are complete but not yet with their callers. */
 const LAST_BYTES_MS = 500;
@@ -66,6 +67,8 @@ export async function serveEdge(options: ServeEdgeOptions): Promise<EdgeServing>
     clock,
   });
 
+  const stopObserving = observeOpenCalls(edge.openCalls);
+
   async function drain(graceMs: number): Promise<void> {
     edge.draining = true;
     server.stopAccepting();
@@ -75,6 +78,7 @@ export async function serveEdge(options: ServeEdgeOptions): Promise<EdgeServing>
     edge.onIdle = idle.resolve;
     if (edge.openCalls.size > 0) await within(clock, graceMs, idle.promise);
     await server.close(LAST_BYTES_MS);
+    stopObserving();
   }
 
   let drained: Promise<void> | undefined;

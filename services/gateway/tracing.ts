@@ -9,6 +9,7 @@ import {
   trace,
   type Attributes,
   type Context,
+  type ObservableResult,
   type Span,
   type TextMapGetter,
 } from '@opentelemetry/api';
@@ -24,11 +25,19 @@ export const edgeMetrics = instruments((meter) => ({
     description: 'How long requests took, by route and status; their count is its count.',
     advice: { explicitBucketBoundaries: SECONDS },
   }),
-  active: meter.createUpDownCounter('http.server.active_requests', {
+  active: meter.createObservableUpDownCounter('http.server.active_requests', {
     unit: '{request}',
     description: 'Requests that are open now, streams included.',
   }),
 }));
+
+/** Counted when it is asked for, not at each request. Ends by what it answers. */
+export function observeOpenCalls(open: ReadonlySet<unknown>): () => void {
+  const { active } = edgeMetrics();
+  const observe = (result: ObservableResult): void => result.observe(open.size);
+  active.addCallback(observe);
+  return () => active.removeCallback(observe);
+}
 
 export interface RequestTrace {
   readonly span: Span;

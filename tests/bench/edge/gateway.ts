@@ -7,6 +7,7 @@ import { systemClock } from '#lib/lifecycle/clock.ts';
 import { connect } from '#lib/rpc/client.ts';
 import { startTelemetry } from '#lib/telemetry/sdk.ts';
 import { bridge } from '../../../services/gateway/bridge.ts';
+import { createCallerTokens } from '../../../services/gateway/caller-tokens.ts';
 import { serveEdge } from '../../../services/gateway/serve.ts';
 import { EchoService } from '../../support/echo/v1/echo_pb.ts';
 import { serveUsage } from './control.ts';
@@ -14,7 +15,7 @@ import { serveUsage } from './control.ts';
 const [address, meshKey, operatorKey] = process.argv.slice(2) as [string, string, string];
 startTelemetry({ service: 'gateway', version: '0', env: process.env });
 const keys = meshKeys([Buffer.from(meshKey, 'base64')]);
-const tokenFor = createMeshTokenSource(keys, EDGE_SERVICE, systemClock);
+const tokenFor = createCallerTokens(createMeshTokenSource(keys, EDGE_SERVICE, systemClock), systemClock);
 const client = connect(EchoService, {
   address,
   balancing: 'round_robin',

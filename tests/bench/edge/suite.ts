@@ -3,7 +3,7 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { fileURLToPath } from 'node:url';
 import { openBench, type BenchOptions } from '../pool/bench.ts';
 import { startProgram, TENANT, type Program } from '../pool/system.ts';
-import { ratioLine, type Line } from '../report.ts';
+import { rateLine, ratioLine, type Line } from '../report.ts';
 import { median } from '../statistics.ts';
 import { usageOf } from './control.ts';
 import { echoCall, perSecond, sessionPair } from './rates.ts';
@@ -149,13 +149,9 @@ async function measureSessions({ rounds, seconds, events, say }: EdgeBench): Pro
     await bare.stop();
     await bench.stop();
   }
-  const line = (name: string, rounds: readonly number[]): Line => {
-    const value = median(rounds);
-    return { name, value, shown: `${Math.round(value)} pairs/s`, rounds };
-  };
   return [
-    line('two calls to the bare echo', seen.bare),
-    line('GET /session + POST /release', seen.pairs),
+    rateLine('two calls to the bare echo', seen.bare),
+    rateLine('GET /session + POST /release', seen.pairs),
     ratioLine('sessions / bare, pairs', seen.pairs, seen.bare, 0.3),
   ];
 }
