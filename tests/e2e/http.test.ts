@@ -3,6 +3,7 @@ import { startHttpMesh, type HttpMesh } from '../support/http-mesh.ts';
 import { accountCases } from './http/accounts.ts';
 import { badInputCases } from './http/bad-input.ts';
 import { cookieCases } from './http/cookies.ts';
+import { documentedCases } from './http/documented.ts';
 import { messageCases } from './http/messages.ts';
 import { outageCases } from './http/outages.ts';
 import { profileCases } from './http/profiles.ts';
@@ -40,6 +41,9 @@ describe('proxies', () => {
 });
 describe('tasks', () => {
   taskCases(started);
+});
+describe('docs/http.md', () => {
+  documentedCases(started);
 });
 describe('bad input', () => {
   badInputCases(started);

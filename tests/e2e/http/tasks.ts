@@ -31,10 +31,11 @@ export function taskCases(mesh: () => HttpMesh): void {
     return { ann, profile: await mesh().profile(ann) };
   }
 
-  const ended = (token: string, id: string) =>
-    expect
+  async function ended(token: string, id: string): Promise<void> {
+    await expect
       .poll(async () => (await mesh().call(`GET /tasks/${id}`, { token })).body, { timeout: 20_000 })
       .toMatchObject({ status: 'done', finished_at: expect.any(String) });
+  }
 
   test('reactions: the channel is registered on the way, and the task is followed to its end', async () => {
     const { call } = mesh();
