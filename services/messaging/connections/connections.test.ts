@@ -1,7 +1,13 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
+import type { PoolClient } from '../../../tests/support/session-pool.ts';
 import { startMessagingMesh, type MessagingMesh } from '../../../tests/support/messaging.ts';
+
+interface LeaseProofInit {
+  readonly leaseId: string;
+  readonly fencingToken: bigint;
+}
 
 let mesh: MessagingMesh;
 beforeAll(async () => {
@@ -62,11 +68,34 @@ describe('which account', () => {
     await expect(withLease({ ...value, fencingToken: value.fencingToken - 1n })).rejects.toEqual(lost);
     await expect(withLease(value, { subject: 'key:another' })).rejects.toEqual(lost);
     await mesh.pool.client(tenantId).releaseLease({ lease: value });
-    // Until the claim is renewed next nobody else can have the session: no call of the caller's own does harm.
     await expect
       .poll(() => withLease(value).catch((thrown: unknown) => thrown), { timeout: 10_000 })
       .toEqual(lost);
   });
+
+  test.each([
+    ['released by its holder', (pool: PoolClient, lease: LeaseProofInit) => pool.releaseLease({ lease })],
+    ['revoked', (pool: PoolClient, { leaseId }: LeaseProofInit) => pool.revokeLease({ leaseId })],
+  ])(
+    "a caller's lease that is %s: its socket is closed at once, and the session is free",
+    async (_how, end) => {
+      const tenantId = randomUUIDv7();
+      const { account, sessionId } = await mesh.session(tenantId);
+      const value = await mesh.lease(tenantId, sessionId);
+      const sockets = async (): Promise<number> => {
+        const accountId = String(account.id);
+        return (await mesh.control.control.listConnections({ openOnly: true, accountId })).connections.length;
+      };
+      const began = performance.now();
+      await mesh.client(tenantId).getMe({ actor: { actor: { case: 'lease', value } } });
+      expect(await sockets()).toBe(1);
+      await end(mesh.pool.client(tenantId), value);
+      await expect.poll(sockets, { interval: 20 }).toBe(0);
+      // The pool told: the claim, which would have found out, is renewed 5 s after it was made.
+      expect(performance.now() - began).toBeLessThan(4_500);
+      await expect.poll(() => mesh.lease(tenantId, sessionId).catch(() => undefined)).toBeDefined();
+    },
+  );
 
   test('none, a made up one, one of another tenant', async () => {
     const tenantId = randomUUIDv7();

@@ -10,7 +10,7 @@ import { pause, type Clock } from '#lib/lifecycle/clock.ts';
 import { ConnectionLost, DatabaseUnavailable } from '#lib/postgres/errors.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
 import type { Entities, Mark, Notice } from '#lib/telegram/updates/notice.ts';
-import type { StateChange, UpdateState, UpdateStore } from '#lib/telegram/updates/state.ts';
+import type { StateChange, UpdateStore } from '#lib/telegram/updates/state.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import type { LiveSession, UpdatesSource } from '../connections/live-session.ts';
 import { tellEvents } from '../events.ts';

@@ -23,6 +23,8 @@ export interface EndedLease {
   credentials: boolean;
   expire_time: Date;
   event_sequence: bigint;
+  /** A process has its socket under this lease, and must hear of the end at once. */
+  is_claimed: boolean;
   occur_time: Date;
   /** Set when this end put the session in quarantine. */
   quarantine_end_time: Date | null;
@@ -65,6 +67,7 @@ export async function endLeases(
     returning slots.session_id, slots.tenant_id, slots.fencing_token, slots.event_sequence,
       slots.last_used_time as occur_time, before.lease_id, before.holder, before.credentials,
       before.expire_time,
+      slots.claim_process is not null and slots.claim_expire_time > clock_timestamp() as is_claimed,
       case when before.quarantine_ms is not null then slots.quarantine_end_time end as quarantine_end_time`.execute(
     trx,
   );
@@ -72,17 +75,19 @@ export async function endLeases(
     trx,
     rows.flatMap((row) => endEvents(row, end)),
   );
-  if (suspect) {
-    const reason = LOSS[end.kind];
-    await sendNotices(
-      trx,
-      rows.map((row) => ({ kind: 'lost', lease: row.lease_id, session: String(row.session_id), reason })),
-    );
-  }
+  const reason = LOSS[end.kind];
+  await sendNotices(
+    trx,
+    rows
+      // A process that releases its own lease has given the claim back before.
+      .filter((row) => suspect || row.is_claimed)
+      .map((row) => ({ kind: 'lost', lease: row.lease_id, session: String(row.session_id), reason })),
+  );
   return rows;
 }
 
 const LOSS = {
+  released: LeaseLossReason.STALE,
   expired: LeaseLossReason.EXPIRED,
   revoked: LeaseLossReason.REVOKED,
   session_gone: LeaseLossReason.SESSION_GONE,

@@ -7,14 +7,18 @@ import {
   LeaseLostSchema,
   LeaseProofSchema,
   type Lease,
+  type LeaseLost,
+  type LeaseProof,
 } from '#gen/telegate/session_pool/v1/lease_pb.ts';
 import {
   LeaseRenewalsSchema,
+  type HearOfLeases,
   type ManageLeasesRequest,
   type ManageLeasesResponse,
   type RenewLeases,
   type SessionPoolService,
 } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
+import { requireServiceOfTheMesh } from '#lib/auth/scopes.ts';
 import { InvalidFields, type FieldViolation } from '#lib/rpc/errors.ts';
 import type { CallContext, Handlers } from '#lib/rpc/implement.ts';
 import { InternalError, toDomainError, toStatusMessage } from '#lib/rpc/status.ts';
@@ -28,6 +32,7 @@ import { reportFloodWait } from '../waits/store.ts';
 import type { Leasing } from './leasing.ts';
 import { readLeaseId, type LeaseRequest } from './model.ts';
 import type { HeldLease } from './renew.ts';
+import { livingAmong } from './read.ts';
 import { onBehalfOf, readAcquire, readHeldLease } from './requests.ts';
 import { goAwayMessage, inTurn, noticeMessage, queuedMessage, renewedMessage, tell } from './stream.ts';
 
@@ -135,6 +140,8 @@ class Worker {
       }
       case 'renew':
         return { case: 'renewed', value: await this.#renew(action.value) };
+      case 'hear':
+        return { case: 'heard', value: await this.#hear(action.value) };
       case 'release': {
         const held = readHeldLease('release', action.value, principal);
         await this.#release(held);
@@ -150,7 +157,10 @@ class Worker {
       }
       case undefined:
         throw new InvalidFields([
-          { field: 'action', description: 'is missing; send acquire, renew, release or report_flood_wait' },
+          {
+            field: 'action',
+            description: 'is missing; send acquire, renew, hear, release or report_flood_wait',
+          },
         ]);
     }
   }
@@ -189,10 +199,7 @@ class Worker {
   }
 
   async #renew({ leases }: RenewLeases) {
-    if (leases.length === 0 || leases.length > LEASES_A_RENEWAL) {
-      const description = `has ${leases.length} leases; send 1 to ${LEASES_A_RENEWAL}`;
-      throw new InvalidFields([{ field: 'renew.leases', description }]);
-    }
+    mustBeSome('renew.leases', leases);
     const held = leases.map((proof, index) =>
       readHeldLease(`renew.leases[${index}]`, proof, this.#ctx.principal),
     );
@@ -205,9 +212,25 @@ class Worker {
         answer.renewed.push(renewedMessage(leaseId, renewal));
       } else {
         this.#unsubscribe(leaseId);
-        const sessionId = readLeaseId(leaseId)?.sessionId ?? 0n;
-        answer.lost.push(create(LeaseLostSchema, { leaseId, sessionId, reason: LeaseLossReason.STALE }));
+        answer.lost.push(staleLease(leaseId));
       }
+    }
+    return answer;
+  }
+
+  /** Subscribed first and looked at then: an end between the two is heard of twice, not never. */
+  async #hear({ leases }: HearOfLeases) {
+    requireServiceOfTheMesh(this.#ctx.principal);
+    mustBeSome('hear.leases', leases);
+    const held = leases.map((proof, index) =>
+      readHeldLease(`hear.leases[${index}]`, proof, this.#ctx.principal),
+    );
+    for (const { leaseId } of held) this.#subscribe(leaseId);
+    const living = await livingAmong(this.#pool, held);
+    const answer = create(LeaseRenewalsSchema);
+    for (const { leaseId } of held.filter((lease) => !living.has(lease.leaseId))) {
+      this.#unsubscribe(leaseId);
+      answer.lost.push(staleLease(leaseId));
     }
     return answer;
   }
@@ -231,4 +254,15 @@ class Worker {
 function inTraceOf<T>({ traceparent }: ManageLeasesRequest, work: () => T): T {
   const known = traceparent.length <= LONGEST_TRACEPARENT && parseTraceparent(traceparent);
   return known ? context.with(contextFromTraceparent(traceparent), work) : work();
+}
+
+function staleLease(leaseId: string): LeaseLost {
+  const sessionId = readLeaseId(leaseId)?.sessionId ?? 0n;
+  return create(LeaseLostSchema, { leaseId, sessionId, reason: LeaseLossReason.STALE });
+}
+
+function mustBeSome(field: string, leases: readonly LeaseProof[]): void {
+  if (leases.length > 0 && leases.length <= LEASES_A_RENEWAL) return;
+  const description = `has ${leases.length} leases; send 1 to ${LEASES_A_RENEWAL}`;
+  throw new InvalidFields([{ field, description }]);
 }

@@ -25,6 +25,22 @@ export async function readLease(
   return rows[0];
 }
 
+/** Of these leases those that live, under these tokens. */
+export async function livingAmong(
+  pool: Pool,
+  leases: readonly { leaseId: string; fencingToken: bigint }[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ lease_id: string }>`
+    select slots.lease_id from slots join unnest(
+      ${leases.map(({ leaseId }) => readLeaseId(leaseId)?.sessionId ?? 0n)}::bigint[],
+      ${leases.map(({ leaseId }) => leaseId)}::uuid[],
+      ${leases.map(({ fencingToken }) => fencingToken)}::bigint[]
+    ) as told (session_id, lease_id, fencing_token) using (session_id, lease_id, fencing_token)`.execute(
+    pool.database.kysely,
+  );
+  return new Set(rows.map((row) => row.lease_id));
+}
+
 /** By session id, from behind `after`. */
 export async function listLeases(
   pool: Pool,

@@ -5,6 +5,7 @@ import { AlreadyExists, Cancelled, QuotaExceeded } from '#lib/rpc/errors.ts';
 import { instruments } from '#lib/telemetry/metrics.ts';
 import { LeaseLost } from '../errors.ts';
 import type { SessionReports } from '../session-reports.ts';
+import { hearOfCallersLeases, type CallersLeases } from './callers-leases.ts';
 import { Claims, type Claimed, type Proof } from './claims.ts';
 import type { Entry, HoldEnd, SessionOwner } from './entry.ts';
 import { giveBack, RELEASE_LIMIT_MS } from './give-back.ts';
@@ -37,6 +38,7 @@ export class HeldSessions {
   /** By session: a new one waits until the one before it has closed its socket. */
   readonly #bySession = new Map<bigint, Entry>();
   readonly #renewals: Renewals;
+  readonly #callersLeases: CallersLeases;
   readonly #beginning = new Set<Promise<unknown>>();
 
   constructor(options: HeldSessionsOptions) {
@@ -47,15 +49,25 @@ export class HeldSessions {
     this.#stream = new LeaseStream(
       { replicas: this.#replicas, clock, log, random: () => options.random() },
       {
-        opened: () => this.#renewals.renewAllLeases(),
+        opened: () => {
+          this.#renewals.renewAllLeases();
+          this.#callersLeases.hear([...this.#byLease.values()]);
+        },
         granted: (lease) => this.#refuse(lease),
         lost: ({ leaseId }) => this.#leaseLost(leaseId),
         drainRequested: ({ leaseId, deadline }) => {
-          if (deadline) this.#byLease.get(leaseId)?.owner.drainRequested?.(timestampDate(deadline));
+          const entry = this.#byLease.get(leaseId);
+          // Of a caller's lease the caller is asked.
+          if (deadline && entry?.ttlMs !== undefined) entry.owner.drainRequested?.(timestampDate(deadline));
         },
         floodWait: (wait) => this.#bySession.get(wait.sessionId)?.owner.floodWait?.(wait),
       },
     );
+    this.#callersLeases = hearOfCallersLeases({
+      stream: this.#stream,
+      log,
+      lost: (leaseId) => this.#leaseLost(leaseId),
+    });
     this.#renewals = new Renewals({
       clock,
       log,
@@ -98,7 +110,9 @@ export class HeldSessions {
     const sessionId = await this.#sessionOf(lease);
     const proof = { leaseId, fencingToken };
     const entry = this.#entryOf({ sessionId, ...proof }, tenantId, owner, undefined);
-    return this.#begin(entry, proof);
+    const held = await this.#begin(entry, proof);
+    this.#callersLeases.hear([entry]);
+    return held;
   }
 
   /** Closes every socket and gives everything back. */

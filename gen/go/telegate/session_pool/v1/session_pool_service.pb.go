@@ -583,6 +583,7 @@ type ManageLeasesRequest struct {
 	//	*ManageLeasesRequest_Renew
 	//	*ManageLeasesRequest_Release
 	//	*ManageLeasesRequest_ReportFloodWait
+	//	*ManageLeasesRequest_Hear
 	Action isManageLeasesRequest_Action `protobuf_oneof:"action"`
 	// For whom to acquire. Only a process of the mesh that calls in its own name sets it; the leases that such a
 	// process renews, releases and reports about may be of any tenants. Empty: the caller's tenant.
@@ -674,6 +675,15 @@ func (x *ManageLeasesRequest) GetReportFloodWait() *ReportFloodWaitRequest {
 	return nil
 }
 
+func (x *ManageLeasesRequest) GetHear() *HearOfLeases {
+	if x != nil {
+		if x, ok := x.Action.(*ManageLeasesRequest_Hear); ok {
+			return x.Hear
+		}
+	}
+	return nil
+}
+
 func (x *ManageLeasesRequest) GetTenantId() string {
 	if x != nil {
 		return x.TenantId
@@ -712,6 +722,11 @@ type ManageLeasesRequest_ReportFloodWait struct {
 	ReportFloodWait *ReportFloodWaitRequest `protobuf:"bytes,5,opt,name=report_flood_wait,json=reportFloodWait,proto3,oneof"`
 }
 
+type ManageLeasesRequest_Hear struct {
+	// Hear of leases on this stream that others keep alive. Only for processes of the mesh.
+	Hear *HearOfLeases `protobuf:"bytes,8,opt,name=hear,proto3,oneof"`
+}
+
 func (*ManageLeasesRequest_Acquire) isManageLeasesRequest_Action() {}
 
 func (*ManageLeasesRequest_Renew) isManageLeasesRequest_Action() {}
@@ -719,6 +734,54 @@ func (*ManageLeasesRequest_Renew) isManageLeasesRequest_Action() {}
 func (*ManageLeasesRequest_Release) isManageLeasesRequest_Action() {}
 
 func (*ManageLeasesRequest_ReportFloodWait) isManageLeasesRequest_Action() {}
+
+func (*ManageLeasesRequest_Hear) isManageLeasesRequest_Action() {}
+
+// Leases to hear of without renewing them.
+type HearOfLeases struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 1,000.
+	Leases        []*LeaseProof `protobuf:"bytes,1,rep,name=leases,proto3" json:"leases,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HearOfLeases) Reset() {
+	*x = HearOfLeases{}
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HearOfLeases) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HearOfLeases) ProtoMessage() {}
+
+func (x *HearOfLeases) ProtoReflect() protoreflect.Message {
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HearOfLeases.ProtoReflect.Descriptor instead.
+func (*HearOfLeases) Descriptor() ([]byte, []int) {
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *HearOfLeases) GetLeases() []*LeaseProof {
+	if x != nil {
+		return x.Leases
+	}
+	return nil
+}
 
 // Leases to renew, each by itself.
 type RenewLeases struct {
@@ -731,7 +794,7 @@ type RenewLeases struct {
 
 func (x *RenewLeases) Reset() {
 	*x = RenewLeases{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[7]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +806,7 @@ func (x *RenewLeases) String() string {
 func (*RenewLeases) ProtoMessage() {}
 
 func (x *RenewLeases) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[7]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +819,7 @@ func (x *RenewLeases) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewLeases.ProtoReflect.Descriptor instead.
 func (*RenewLeases) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{7}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RenewLeases) GetLeases() []*LeaseProof {
@@ -779,7 +842,7 @@ type LeaseRenewals struct {
 
 func (x *LeaseRenewals) Reset() {
 	*x = LeaseRenewals{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[8]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +854,7 @@ func (x *LeaseRenewals) String() string {
 func (*LeaseRenewals) ProtoMessage() {}
 
 func (x *LeaseRenewals) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[8]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +867,7 @@ func (x *LeaseRenewals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRenewals.ProtoReflect.Descriptor instead.
 func (*LeaseRenewals) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{8}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *LeaseRenewals) GetRenewed() []*LeaseRenewed {
@@ -840,6 +903,7 @@ type ManageLeasesResponse struct {
 	//	*ManageLeasesResponse_DrainRequested
 	//	*ManageLeasesResponse_FloodWait
 	//	*ManageLeasesResponse_GoAway
+	//	*ManageLeasesResponse_Heard
 	Result        isManageLeasesResponse_Result `protobuf_oneof:"result"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -847,7 +911,7 @@ type ManageLeasesResponse struct {
 
 func (x *ManageLeasesResponse) Reset() {
 	*x = ManageLeasesResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[9]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +923,7 @@ func (x *ManageLeasesResponse) String() string {
 func (*ManageLeasesResponse) ProtoMessage() {}
 
 func (x *ManageLeasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[9]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +936,7 @@ func (x *ManageLeasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ManageLeasesResponse.ProtoReflect.Descriptor instead.
 func (*ManageLeasesResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{9}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ManageLeasesResponse) GetId() string {
@@ -979,6 +1043,15 @@ func (x *ManageLeasesResponse) GetGoAway() *GoAway {
 	return nil
 }
 
+func (x *ManageLeasesResponse) GetHeard() *LeaseRenewals {
+	if x != nil {
+		if x, ok := x.Result.(*ManageLeasesResponse_Heard); ok {
+			return x.Heard
+		}
+	}
+	return nil
+}
+
 type isManageLeasesResponse_Result interface {
 	isManageLeasesResponse_Result()
 }
@@ -1033,6 +1106,11 @@ type ManageLeasesResponse_GoAway struct {
 	GoAway *GoAway `protobuf:"bytes,11,opt,name=go_away,json=goAway,proto3,oneof"`
 }
 
+type ManageLeasesResponse_Heard struct {
+	// Answer to `hear`: those that are over already. Nothing is renewed.
+	Heard *LeaseRenewals `protobuf:"bytes,12,opt,name=heard,proto3,oneof"`
+}
+
 func (*ManageLeasesResponse_Acquired) isManageLeasesResponse_Result() {}
 
 func (*ManageLeasesResponse_Renewed) isManageLeasesResponse_Result() {}
@@ -1053,6 +1131,8 @@ func (*ManageLeasesResponse_FloodWait) isManageLeasesResponse_Result() {}
 
 func (*ManageLeasesResponse_GoAway) isManageLeasesResponse_Result() {}
 
+func (*ManageLeasesResponse_Heard) isManageLeasesResponse_Result() {}
+
 // Names the lease to end: by one of the two.
 type ReleaseLeaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1066,7 +1146,7 @@ type ReleaseLeaseRequest struct {
 
 func (x *ReleaseLeaseRequest) Reset() {
 	*x = ReleaseLeaseRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[10]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1158,7 @@ func (x *ReleaseLeaseRequest) String() string {
 func (*ReleaseLeaseRequest) ProtoMessage() {}
 
 func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[10]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1171,7 @@ func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{10}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReleaseLeaseRequest) GetLease() *LeaseProof {
@@ -1119,7 +1199,7 @@ type ReleaseLeaseResponse struct {
 
 func (x *ReleaseLeaseResponse) Reset() {
 	*x = ReleaseLeaseResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[11]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1211,7 @@ func (x *ReleaseLeaseResponse) String() string {
 func (*ReleaseLeaseResponse) ProtoMessage() {}
 
 func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[11]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1224,7 @@ func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{11}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReleaseLeaseResponse) GetEndedNow() bool {
@@ -1169,7 +1249,7 @@ type RevokeLeaseRequest struct {
 
 func (x *RevokeLeaseRequest) Reset() {
 	*x = RevokeLeaseRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[12]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1181,7 +1261,7 @@ func (x *RevokeLeaseRequest) String() string {
 func (*RevokeLeaseRequest) ProtoMessage() {}
 
 func (x *RevokeLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[12]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1194,7 +1274,7 @@ func (x *RevokeLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeLeaseRequest.ProtoReflect.Descriptor instead.
 func (*RevokeLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{12}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RevokeLeaseRequest) GetLeaseId() string {
@@ -1229,7 +1309,7 @@ type RevokeLeaseResponse struct {
 
 func (x *RevokeLeaseResponse) Reset() {
 	*x = RevokeLeaseResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[13]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1321,7 @@ func (x *RevokeLeaseResponse) String() string {
 func (*RevokeLeaseResponse) ProtoMessage() {}
 
 func (x *RevokeLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[13]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1334,7 @@ func (x *RevokeLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeLeaseResponse.ProtoReflect.Descriptor instead.
 func (*RevokeLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{13}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RevokeLeaseResponse) GetEndTime() *timestamppb.Timestamp {
@@ -1275,7 +1355,7 @@ type GetLeaseRequest struct {
 
 func (x *GetLeaseRequest) Reset() {
 	*x = GetLeaseRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[14]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1367,7 @@ func (x *GetLeaseRequest) String() string {
 func (*GetLeaseRequest) ProtoMessage() {}
 
 func (x *GetLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[14]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1380,7 @@ func (x *GetLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLeaseRequest.ProtoReflect.Descriptor instead.
 func (*GetLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{14}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetLeaseRequest) GetLeaseId() string {
@@ -1321,7 +1401,7 @@ type GetLeaseResponse struct {
 
 func (x *GetLeaseResponse) Reset() {
 	*x = GetLeaseResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[15]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1413,7 @@ func (x *GetLeaseResponse) String() string {
 func (*GetLeaseResponse) ProtoMessage() {}
 
 func (x *GetLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[15]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1426,7 @@ func (x *GetLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLeaseResponse.ProtoReflect.Descriptor instead.
 func (*GetLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{15}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetLeaseResponse) GetLease() *Lease {
@@ -1371,7 +1451,7 @@ type ListLeasesRequest struct {
 
 func (x *ListLeasesRequest) Reset() {
 	*x = ListLeasesRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[16]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1383,7 +1463,7 @@ func (x *ListLeasesRequest) String() string {
 func (*ListLeasesRequest) ProtoMessage() {}
 
 func (x *ListLeasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[16]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1396,7 +1476,7 @@ func (x *ListLeasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLeasesRequest.ProtoReflect.Descriptor instead.
 func (*ListLeasesRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{16}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListLeasesRequest) GetHolder() string {
@@ -1433,7 +1513,7 @@ type ListLeasesResponse struct {
 
 func (x *ListLeasesResponse) Reset() {
 	*x = ListLeasesResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[17]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +1525,7 @@ func (x *ListLeasesResponse) String() string {
 func (*ListLeasesResponse) ProtoMessage() {}
 
 func (x *ListLeasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[17]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +1538,7 @@ func (x *ListLeasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLeasesResponse.ProtoReflect.Descriptor instead.
 func (*ListLeasesResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{17}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListLeasesResponse) GetLeases() []*Lease {
@@ -1494,7 +1574,7 @@ type ListSessionsRequest struct {
 
 func (x *ListSessionsRequest) Reset() {
 	*x = ListSessionsRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[18]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1586,7 @@ func (x *ListSessionsRequest) String() string {
 func (*ListSessionsRequest) ProtoMessage() {}
 
 func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[18]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1599,7 @@ func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSessionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{18}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListSessionsRequest) GetState() SessionState {
@@ -1570,7 +1650,7 @@ type ListSessionsResponse struct {
 
 func (x *ListSessionsResponse) Reset() {
 	*x = ListSessionsResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[19]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +1662,7 @@ func (x *ListSessionsResponse) String() string {
 func (*ListSessionsResponse) ProtoMessage() {}
 
 func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[19]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +1675,7 @@ func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSessionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{19}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListSessionsResponse) GetSessions() []*Session {
@@ -1625,7 +1705,7 @@ type GetSessionRequest struct {
 
 func (x *GetSessionRequest) Reset() {
 	*x = GetSessionRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[20]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +1717,7 @@ func (x *GetSessionRequest) String() string {
 func (*GetSessionRequest) ProtoMessage() {}
 
 func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[20]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +1730,7 @@ func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSessionRequest.ProtoReflect.Descriptor instead.
 func (*GetSessionRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{20}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetSessionRequest) GetSessionId() int64 {
@@ -1678,7 +1758,7 @@ type GetSessionResponse struct {
 
 func (x *GetSessionResponse) Reset() {
 	*x = GetSessionResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[21]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1770,7 @@ func (x *GetSessionResponse) String() string {
 func (*GetSessionResponse) ProtoMessage() {}
 
 func (x *GetSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[21]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1783,7 @@ func (x *GetSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSessionResponse.ProtoReflect.Descriptor instead.
 func (*GetSessionResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{21}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetSessionResponse) GetSession() *Session {
@@ -1728,7 +1808,7 @@ type UpdateSessionRequest struct {
 
 func (x *UpdateSessionRequest) Reset() {
 	*x = UpdateSessionRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[22]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1740,7 +1820,7 @@ func (x *UpdateSessionRequest) String() string {
 func (*UpdateSessionRequest) ProtoMessage() {}
 
 func (x *UpdateSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[22]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1753,7 +1833,7 @@ func (x *UpdateSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSessionRequest.ProtoReflect.Descriptor instead.
 func (*UpdateSessionRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{22}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UpdateSessionRequest) GetSession() *Session {
@@ -1781,7 +1861,7 @@ type UpdateSessionResponse struct {
 
 func (x *UpdateSessionResponse) Reset() {
 	*x = UpdateSessionResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[23]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1793,7 +1873,7 @@ func (x *UpdateSessionResponse) String() string {
 func (*UpdateSessionResponse) ProtoMessage() {}
 
 func (x *UpdateSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[23]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1806,7 +1886,7 @@ func (x *UpdateSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSessionResponse.ProtoReflect.Descriptor instead.
 func (*UpdateSessionResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{23}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UpdateSessionResponse) GetSession() *Session {
@@ -1841,7 +1921,7 @@ type ImportSessionRequest struct {
 
 func (x *ImportSessionRequest) Reset() {
 	*x = ImportSessionRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[24]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1853,7 +1933,7 @@ func (x *ImportSessionRequest) String() string {
 func (*ImportSessionRequest) ProtoMessage() {}
 
 func (x *ImportSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[24]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1866,7 +1946,7 @@ func (x *ImportSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportSessionRequest.ProtoReflect.Descriptor instead.
 func (*ImportSessionRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{24}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ImportSessionRequest) GetName() string {
@@ -1936,7 +2016,7 @@ type ImportSessionResponse struct {
 
 func (x *ImportSessionResponse) Reset() {
 	*x = ImportSessionResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[25]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1948,7 +2028,7 @@ func (x *ImportSessionResponse) String() string {
 func (*ImportSessionResponse) ProtoMessage() {}
 
 func (x *ImportSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[25]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1961,7 +2041,7 @@ func (x *ImportSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportSessionResponse.ProtoReflect.Descriptor instead.
 func (*ImportSessionResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{25}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ImportSessionResponse) GetSession() *Session {
@@ -1984,7 +2064,7 @@ type ExportSessionRequest struct {
 
 func (x *ExportSessionRequest) Reset() {
 	*x = ExportSessionRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[26]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1996,7 +2076,7 @@ func (x *ExportSessionRequest) String() string {
 func (*ExportSessionRequest) ProtoMessage() {}
 
 func (x *ExportSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[26]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2009,7 +2089,7 @@ func (x *ExportSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportSessionRequest.ProtoReflect.Descriptor instead.
 func (*ExportSessionRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{26}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ExportSessionRequest) GetSessionId() int64 {
@@ -2039,7 +2119,7 @@ type ExportSessionResponse struct {
 
 func (x *ExportSessionResponse) Reset() {
 	*x = ExportSessionResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[27]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2051,7 +2131,7 @@ func (x *ExportSessionResponse) String() string {
 func (*ExportSessionResponse) ProtoMessage() {}
 
 func (x *ExportSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[27]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2064,7 +2144,7 @@ func (x *ExportSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportSessionResponse.ProtoReflect.Descriptor instead.
 func (*ExportSessionResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{27}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ExportSessionResponse) GetCredentials() *SessionCredentials {
@@ -2094,7 +2174,7 @@ type DeleteSessionRequest struct {
 
 func (x *DeleteSessionRequest) Reset() {
 	*x = DeleteSessionRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[28]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2186,7 @@ func (x *DeleteSessionRequest) String() string {
 func (*DeleteSessionRequest) ProtoMessage() {}
 
 func (x *DeleteSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[28]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2199,7 @@ func (x *DeleteSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSessionRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSessionRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{28}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DeleteSessionRequest) GetSessionId() int64 {
@@ -2145,7 +2225,7 @@ type DeleteSessionResponse struct {
 
 func (x *DeleteSessionResponse) Reset() {
 	*x = DeleteSessionResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[29]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2157,7 +2237,7 @@ func (x *DeleteSessionResponse) String() string {
 func (*DeleteSessionResponse) ProtoMessage() {}
 
 func (x *DeleteSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[29]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2170,7 +2250,7 @@ func (x *DeleteSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSessionResponse.ProtoReflect.Descriptor instead.
 func (*DeleteSessionResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{29}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{30}
 }
 
 // Names the session to take out, and why.
@@ -2191,7 +2271,7 @@ type InvalidateSessionRequest struct {
 
 func (x *InvalidateSessionRequest) Reset() {
 	*x = InvalidateSessionRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[30]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2283,7 @@ func (x *InvalidateSessionRequest) String() string {
 func (*InvalidateSessionRequest) ProtoMessage() {}
 
 func (x *InvalidateSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[30]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2296,7 @@ func (x *InvalidateSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidateSessionRequest.ProtoReflect.Descriptor instead.
 func (*InvalidateSessionRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{30}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *InvalidateSessionRequest) GetSessionId() int64 {
@@ -2258,7 +2338,7 @@ type InvalidateSessionResponse struct {
 
 func (x *InvalidateSessionResponse) Reset() {
 	*x = InvalidateSessionResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[31]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2350,7 @@ func (x *InvalidateSessionResponse) String() string {
 func (*InvalidateSessionResponse) ProtoMessage() {}
 
 func (x *InvalidateSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[31]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2363,7 @@ func (x *InvalidateSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidateSessionResponse.ProtoReflect.Descriptor instead.
 func (*InvalidateSessionResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{31}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *InvalidateSessionResponse) GetSession() *Session {
@@ -2304,7 +2384,7 @@ type RestoreSessionRequest struct {
 
 func (x *RestoreSessionRequest) Reset() {
 	*x = RestoreSessionRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[32]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2316,7 +2396,7 @@ func (x *RestoreSessionRequest) String() string {
 func (*RestoreSessionRequest) ProtoMessage() {}
 
 func (x *RestoreSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[32]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2329,7 +2409,7 @@ func (x *RestoreSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreSessionRequest.ProtoReflect.Descriptor instead.
 func (*RestoreSessionRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{32}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RestoreSessionRequest) GetSessionId() int64 {
@@ -2350,7 +2430,7 @@ type RestoreSessionResponse struct {
 
 func (x *RestoreSessionResponse) Reset() {
 	*x = RestoreSessionResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[33]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2362,7 +2442,7 @@ func (x *RestoreSessionResponse) String() string {
 func (*RestoreSessionResponse) ProtoMessage() {}
 
 func (x *RestoreSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[33]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2375,7 +2455,7 @@ func (x *RestoreSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreSessionResponse.ProtoReflect.Descriptor instead.
 func (*RestoreSessionResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{33}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RestoreSessionResponse) GetSession() *Session {
@@ -2394,7 +2474,7 @@ type SyncSessionsRequest struct {
 
 func (x *SyncSessionsRequest) Reset() {
 	*x = SyncSessionsRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[34]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2406,7 +2486,7 @@ func (x *SyncSessionsRequest) String() string {
 func (*SyncSessionsRequest) ProtoMessage() {}
 
 func (x *SyncSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[34]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2419,7 +2499,7 @@ func (x *SyncSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncSessionsRequest.ProtoReflect.Descriptor instead.
 func (*SyncSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{34}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{35}
 }
 
 // What the comparison found.
@@ -2441,7 +2521,7 @@ type SyncSessionsResponse struct {
 
 func (x *SyncSessionsResponse) Reset() {
 	*x = SyncSessionsResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[35]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2453,7 +2533,7 @@ func (x *SyncSessionsResponse) String() string {
 func (*SyncSessionsResponse) ProtoMessage() {}
 
 func (x *SyncSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[35]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2466,7 +2546,7 @@ func (x *SyncSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncSessionsResponse.ProtoReflect.Descriptor instead.
 func (*SyncSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{35}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SyncSessionsResponse) GetAdded() int32 {
@@ -2517,7 +2597,7 @@ type SyncFault struct {
 
 func (x *SyncFault) Reset() {
 	*x = SyncFault{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[36]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2529,7 +2609,7 @@ func (x *SyncFault) String() string {
 func (*SyncFault) ProtoMessage() {}
 
 func (x *SyncFault) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[36]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2542,7 +2622,7 @@ func (x *SyncFault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncFault.ProtoReflect.Descriptor instead.
 func (*SyncFault) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{36}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SyncFault) GetFile() string {
@@ -2576,7 +2656,7 @@ type ReportFloodWaitRequest struct {
 
 func (x *ReportFloodWaitRequest) Reset() {
 	*x = ReportFloodWaitRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[37]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2588,7 +2668,7 @@ func (x *ReportFloodWaitRequest) String() string {
 func (*ReportFloodWaitRequest) ProtoMessage() {}
 
 func (x *ReportFloodWaitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[37]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2601,7 +2681,7 @@ func (x *ReportFloodWaitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportFloodWaitRequest.ProtoReflect.Descriptor instead.
 func (*ReportFloodWaitRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{37}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ReportFloodWaitRequest) GetLease() *LeaseProof {
@@ -2643,7 +2723,7 @@ type ReportFloodWaitResponse struct {
 
 func (x *ReportFloodWaitResponse) Reset() {
 	*x = ReportFloodWaitResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[38]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +2735,7 @@ func (x *ReportFloodWaitResponse) String() string {
 func (*ReportFloodWaitResponse) ProtoMessage() {}
 
 func (x *ReportFloodWaitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[38]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2748,7 @@ func (x *ReportFloodWaitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportFloodWaitResponse.ProtoReflect.Descriptor instead.
 func (*ReportFloodWaitResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{38}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ReportFloodWaitResponse) GetFloodWait() *FloodWait {
@@ -2687,7 +2767,7 @@ type GetPoolStatusRequest struct {
 
 func (x *GetPoolStatusRequest) Reset() {
 	*x = GetPoolStatusRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[39]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2699,7 +2779,7 @@ func (x *GetPoolStatusRequest) String() string {
 func (*GetPoolStatusRequest) ProtoMessage() {}
 
 func (x *GetPoolStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[39]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2712,7 +2792,7 @@ func (x *GetPoolStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPoolStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetPoolStatusRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{39}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{40}
 }
 
 // The counts.
@@ -2726,7 +2806,7 @@ type GetPoolStatusResponse struct {
 
 func (x *GetPoolStatusResponse) Reset() {
 	*x = GetPoolStatusResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[40]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2738,7 +2818,7 @@ func (x *GetPoolStatusResponse) String() string {
 func (*GetPoolStatusResponse) ProtoMessage() {}
 
 func (x *GetPoolStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[40]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2751,7 +2831,7 @@ func (x *GetPoolStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPoolStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetPoolStatusResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{40}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetPoolStatusResponse) GetStatus() *PoolStatus {
@@ -2772,7 +2852,7 @@ type WatchPoolRequest struct {
 
 func (x *WatchPoolRequest) Reset() {
 	*x = WatchPoolRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[41]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2784,7 +2864,7 @@ func (x *WatchPoolRequest) String() string {
 func (*WatchPoolRequest) ProtoMessage() {}
 
 func (x *WatchPoolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[41]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2797,7 +2877,7 @@ func (x *WatchPoolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchPoolRequest.ProtoReflect.Descriptor instead.
 func (*WatchPoolRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{41}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WatchPoolRequest) GetMinInterval() *durationpb.Duration {
@@ -2818,7 +2898,7 @@ type WatchPoolResponse struct {
 
 func (x *WatchPoolResponse) Reset() {
 	*x = WatchPoolResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[42]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2830,7 +2910,7 @@ func (x *WatchPoolResponse) String() string {
 func (*WatchPoolResponse) ProtoMessage() {}
 
 func (x *WatchPoolResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[42]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2843,7 +2923,7 @@ func (x *WatchPoolResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchPoolResponse.ProtoReflect.Descriptor instead.
 func (*WatchPoolResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{42}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *WatchPoolResponse) GetStatus() *PoolStatus {
@@ -2868,7 +2948,7 @@ type ClaimEgressRequest struct {
 
 func (x *ClaimEgressRequest) Reset() {
 	*x = ClaimEgressRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[43]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2880,7 +2960,7 @@ func (x *ClaimEgressRequest) String() string {
 func (*ClaimEgressRequest) ProtoMessage() {}
 
 func (x *ClaimEgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[43]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2893,7 +2973,7 @@ func (x *ClaimEgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimEgressRequest.ProtoReflect.Descriptor instead.
 func (*ClaimEgressRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{43}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ClaimEgressRequest) GetProcessId() string {
@@ -2930,7 +3010,7 @@ type ClaimEgressResponse struct {
 
 func (x *ClaimEgressResponse) Reset() {
 	*x = ClaimEgressResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[44]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2942,7 +3022,7 @@ func (x *ClaimEgressResponse) String() string {
 func (*ClaimEgressResponse) ProtoMessage() {}
 
 func (x *ClaimEgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[44]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2955,7 +3035,7 @@ func (x *ClaimEgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimEgressResponse.ProtoReflect.Descriptor instead.
 func (*ClaimEgressResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{44}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ClaimEgressResponse) GetClaims() []*EgressClaim {
@@ -2991,7 +3071,7 @@ type EgressClaim struct {
 
 func (x *EgressClaim) Reset() {
 	*x = EgressClaim{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[45]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3003,7 +3083,7 @@ func (x *EgressClaim) String() string {
 func (*EgressClaim) ProtoMessage() {}
 
 func (x *EgressClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[45]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3016,7 +3096,7 @@ func (x *EgressClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EgressClaim.ProtoReflect.Descriptor instead.
 func (*EgressClaim) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{45}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *EgressClaim) GetLeaseId() string {
@@ -3083,7 +3163,7 @@ type EgressMaterial struct {
 
 func (x *EgressMaterial) Reset() {
 	*x = EgressMaterial{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[46]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3095,7 +3175,7 @@ func (x *EgressMaterial) String() string {
 func (*EgressMaterial) ProtoMessage() {}
 
 func (x *EgressMaterial) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[46]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3108,7 +3188,7 @@ func (x *EgressMaterial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EgressMaterial.ProtoReflect.Descriptor instead.
 func (*EgressMaterial) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{46}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *EgressMaterial) GetDataCenter() int32 {
@@ -3194,7 +3274,7 @@ type EgressRefusal struct {
 
 func (x *EgressRefusal) Reset() {
 	*x = EgressRefusal{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[47]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3206,7 +3286,7 @@ func (x *EgressRefusal) String() string {
 func (*EgressRefusal) ProtoMessage() {}
 
 func (x *EgressRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[47]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3219,7 +3299,7 @@ func (x *EgressRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EgressRefusal.ProtoReflect.Descriptor instead.
 func (*EgressRefusal) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{47}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *EgressRefusal) GetLeaseId() string {
@@ -3249,7 +3329,7 @@ type ReleaseEgressRequest struct {
 
 func (x *ReleaseEgressRequest) Reset() {
 	*x = ReleaseEgressRequest{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[48]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3261,7 +3341,7 @@ func (x *ReleaseEgressRequest) String() string {
 func (*ReleaseEgressRequest) ProtoMessage() {}
 
 func (x *ReleaseEgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[48]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3274,7 +3354,7 @@ func (x *ReleaseEgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseEgressRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseEgressRequest) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{48}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ReleaseEgressRequest) GetProcessId() string {
@@ -3300,7 +3380,7 @@ type ReleaseEgressResponse struct {
 
 func (x *ReleaseEgressResponse) Reset() {
 	*x = ReleaseEgressResponse{}
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[49]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3312,7 +3392,7 @@ func (x *ReleaseEgressResponse) String() string {
 func (*ReleaseEgressResponse) ProtoMessage() {}
 
 func (x *ReleaseEgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[49]
+	mi := &file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3325,7 +3405,7 @@ func (x *ReleaseEgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseEgressResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseEgressResponse) Descriptor() ([]byte, []int) {
-	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{49}
+	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP(), []int{50}
 }
 
 var File_telegate_session_pool_v1_session_pool_service_proto protoreflect.FileDescriptor
@@ -3363,21 +3443,24 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"\x04lost\x18\x06 \x01(\v2#.telegate.session_pool.v1.LeaseLostH\x00R\x04lost\x12B\n" +
 	"\breleased\x18\a \x01(\v2$.telegate.session_pool.v1.LeaseProofH\x00R\breleased\x12;\n" +
 	"\ago_away\x18\b \x01(\v2 .telegate.session_pool.v1.GoAwayH\x00R\x06goAwayB\a\n" +
-	"\x05event\"\x9a\x03\n" +
+	"\x05event\"\xd8\x03\n" +
 	"\x13ManageLeasesRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12I\n" +
 	"\aacquire\x18\x02 \x01(\v2-.telegate.session_pool.v1.AcquireLeaseRequestH\x00R\aacquire\x12=\n" +
 	"\x05renew\x18\x03 \x01(\v2%.telegate.session_pool.v1.RenewLeasesH\x00R\x05renew\x12@\n" +
 	"\arelease\x18\x04 \x01(\v2$.telegate.session_pool.v1.LeaseProofH\x00R\arelease\x12^\n" +
-	"\x11report_flood_wait\x18\x05 \x01(\v20.telegate.session_pool.v1.ReportFloodWaitRequestH\x00R\x0freportFloodWait\x12\x1b\n" +
+	"\x11report_flood_wait\x18\x05 \x01(\v20.telegate.session_pool.v1.ReportFloodWaitRequestH\x00R\x0freportFloodWait\x12<\n" +
+	"\x04hear\x18\b \x01(\v2&.telegate.session_pool.v1.HearOfLeasesH\x00R\x04hear\x12\x1b\n" +
 	"\ttenant_id\x18\x06 \x01(\tR\btenantId\x12 \n" +
 	"\vtraceparent\x18\a \x01(\tR\vtraceparentB\b\n" +
-	"\x06action\"K\n" +
+	"\x06action\"L\n" +
+	"\fHearOfLeases\x12<\n" +
+	"\x06leases\x18\x01 \x03(\v2$.telegate.session_pool.v1.LeaseProofR\x06leases\"K\n" +
 	"\vRenewLeases\x12<\n" +
 	"\x06leases\x18\x01 \x03(\v2$.telegate.session_pool.v1.LeaseProofR\x06leases\"\x8a\x01\n" +
 	"\rLeaseRenewals\x12@\n" +
 	"\arenewed\x18\x01 \x03(\v2&.telegate.session_pool.v1.LeaseRenewedR\arenewed\x127\n" +
-	"\x04lost\x18\x02 \x03(\v2#.telegate.session_pool.v1.LeaseLostR\x04lost\"\xcf\x05\n" +
+	"\x04lost\x18\x02 \x03(\v2#.telegate.session_pool.v1.LeaseLostR\x04lost\"\x90\x06\n" +
 	"\x14ManageLeasesResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12=\n" +
 	"\bacquired\x18\x02 \x01(\v2\x1f.telegate.session_pool.v1.LeaseH\x00R\bacquired\x12C\n" +
@@ -3391,7 +3474,8 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"\n" +
 	"flood_wait\x18\n" +
 	" \x01(\v2#.telegate.session_pool.v1.FloodWaitH\x00R\tfloodWait\x12;\n" +
-	"\ago_away\x18\v \x01(\v2 .telegate.session_pool.v1.GoAwayH\x00R\x06goAwayB\b\n" +
+	"\ago_away\x18\v \x01(\v2 .telegate.session_pool.v1.GoAwayH\x00R\x06goAway\x12?\n" +
+	"\x05heard\x18\f \x01(\v2'.telegate.session_pool.v1.LeaseRenewalsH\x00R\x05heardB\b\n" +
 	"\x06result\"\x95\x01\n" +
 	"\x13ReleaseLeaseRequest\x12:\n" +
 	"\x05lease\x18\x01 \x01(\v2$.telegate.session_pool.v1.LeaseProofR\x05lease\x12B\n" +
@@ -3587,7 +3671,7 @@ func file_telegate_session_pool_v1_session_pool_service_proto_rawDescGZIP() []by
 	return file_telegate_session_pool_v1_session_pool_service_proto_rawDescData
 }
 
-var file_telegate_session_pool_v1_session_pool_service_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_telegate_session_pool_v1_session_pool_service_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_telegate_session_pool_v1_session_pool_service_proto_goTypes = []any{
 	(*AcquireLeaseRequest)(nil),       // 0: telegate.session_pool.v1.AcquireLeaseRequest
 	(*AcquireLeaseResponse)(nil),      // 1: telegate.session_pool.v1.AcquireLeaseResponse
@@ -3596,197 +3680,201 @@ var file_telegate_session_pool_v1_session_pool_service_proto_goTypes = []any{
 	(*HoldLeaseRelease)(nil),          // 4: telegate.session_pool.v1.HoldLeaseRelease
 	(*HoldLeaseResponse)(nil),         // 5: telegate.session_pool.v1.HoldLeaseResponse
 	(*ManageLeasesRequest)(nil),       // 6: telegate.session_pool.v1.ManageLeasesRequest
-	(*RenewLeases)(nil),               // 7: telegate.session_pool.v1.RenewLeases
-	(*LeaseRenewals)(nil),             // 8: telegate.session_pool.v1.LeaseRenewals
-	(*ManageLeasesResponse)(nil),      // 9: telegate.session_pool.v1.ManageLeasesResponse
-	(*ReleaseLeaseRequest)(nil),       // 10: telegate.session_pool.v1.ReleaseLeaseRequest
-	(*ReleaseLeaseResponse)(nil),      // 11: telegate.session_pool.v1.ReleaseLeaseResponse
-	(*RevokeLeaseRequest)(nil),        // 12: telegate.session_pool.v1.RevokeLeaseRequest
-	(*RevokeLeaseResponse)(nil),       // 13: telegate.session_pool.v1.RevokeLeaseResponse
-	(*GetLeaseRequest)(nil),           // 14: telegate.session_pool.v1.GetLeaseRequest
-	(*GetLeaseResponse)(nil),          // 15: telegate.session_pool.v1.GetLeaseResponse
-	(*ListLeasesRequest)(nil),         // 16: telegate.session_pool.v1.ListLeasesRequest
-	(*ListLeasesResponse)(nil),        // 17: telegate.session_pool.v1.ListLeasesResponse
-	(*ListSessionsRequest)(nil),       // 18: telegate.session_pool.v1.ListSessionsRequest
-	(*ListSessionsResponse)(nil),      // 19: telegate.session_pool.v1.ListSessionsResponse
-	(*GetSessionRequest)(nil),         // 20: telegate.session_pool.v1.GetSessionRequest
-	(*GetSessionResponse)(nil),        // 21: telegate.session_pool.v1.GetSessionResponse
-	(*UpdateSessionRequest)(nil),      // 22: telegate.session_pool.v1.UpdateSessionRequest
-	(*UpdateSessionResponse)(nil),     // 23: telegate.session_pool.v1.UpdateSessionResponse
-	(*ImportSessionRequest)(nil),      // 24: telegate.session_pool.v1.ImportSessionRequest
-	(*ImportSessionResponse)(nil),     // 25: telegate.session_pool.v1.ImportSessionResponse
-	(*ExportSessionRequest)(nil),      // 26: telegate.session_pool.v1.ExportSessionRequest
-	(*ExportSessionResponse)(nil),     // 27: telegate.session_pool.v1.ExportSessionResponse
-	(*DeleteSessionRequest)(nil),      // 28: telegate.session_pool.v1.DeleteSessionRequest
-	(*DeleteSessionResponse)(nil),     // 29: telegate.session_pool.v1.DeleteSessionResponse
-	(*InvalidateSessionRequest)(nil),  // 30: telegate.session_pool.v1.InvalidateSessionRequest
-	(*InvalidateSessionResponse)(nil), // 31: telegate.session_pool.v1.InvalidateSessionResponse
-	(*RestoreSessionRequest)(nil),     // 32: telegate.session_pool.v1.RestoreSessionRequest
-	(*RestoreSessionResponse)(nil),    // 33: telegate.session_pool.v1.RestoreSessionResponse
-	(*SyncSessionsRequest)(nil),       // 34: telegate.session_pool.v1.SyncSessionsRequest
-	(*SyncSessionsResponse)(nil),      // 35: telegate.session_pool.v1.SyncSessionsResponse
-	(*SyncFault)(nil),                 // 36: telegate.session_pool.v1.SyncFault
-	(*ReportFloodWaitRequest)(nil),    // 37: telegate.session_pool.v1.ReportFloodWaitRequest
-	(*ReportFloodWaitResponse)(nil),   // 38: telegate.session_pool.v1.ReportFloodWaitResponse
-	(*GetPoolStatusRequest)(nil),      // 39: telegate.session_pool.v1.GetPoolStatusRequest
-	(*GetPoolStatusResponse)(nil),     // 40: telegate.session_pool.v1.GetPoolStatusResponse
-	(*WatchPoolRequest)(nil),          // 41: telegate.session_pool.v1.WatchPoolRequest
-	(*WatchPoolResponse)(nil),         // 42: telegate.session_pool.v1.WatchPoolResponse
-	(*ClaimEgressRequest)(nil),        // 43: telegate.session_pool.v1.ClaimEgressRequest
-	(*ClaimEgressResponse)(nil),       // 44: telegate.session_pool.v1.ClaimEgressResponse
-	(*EgressClaim)(nil),               // 45: telegate.session_pool.v1.EgressClaim
-	(*EgressMaterial)(nil),            // 46: telegate.session_pool.v1.EgressMaterial
-	(*EgressRefusal)(nil),             // 47: telegate.session_pool.v1.EgressRefusal
-	(*ReleaseEgressRequest)(nil),      // 48: telegate.session_pool.v1.ReleaseEgressRequest
-	(*ReleaseEgressResponse)(nil),     // 49: telegate.session_pool.v1.ReleaseEgressResponse
-	nil,                               // 50: telegate.session_pool.v1.ListSessionsRequest.LabelsEntry
-	nil,                               // 51: telegate.session_pool.v1.ImportSessionRequest.LabelsEntry
-	nil,                               // 52: telegate.session_pool.v1.EgressMaterial.LabelsEntry
-	(*SessionSelector)(nil),           // 53: telegate.session_pool.v1.SessionSelector
-	(*durationpb.Duration)(nil),       // 54: google.protobuf.Duration
-	(LeaseAccess)(0),                  // 55: telegate.session_pool.v1.LeaseAccess
-	(SessionFormat)(0),                // 56: telegate.session_pool.v1.SessionFormat
-	(*Lease)(nil),                     // 57: telegate.session_pool.v1.Lease
-	(*LeaseProof)(nil),                // 58: telegate.session_pool.v1.LeaseProof
-	(*LeaseQueued)(nil),               // 59: telegate.session_pool.v1.LeaseQueued
-	(*LeaseRenewed)(nil),              // 60: telegate.session_pool.v1.LeaseRenewed
-	(*FloodWait)(nil),                 // 61: telegate.session_pool.v1.FloodWait
-	(*DrainRequested)(nil),            // 62: telegate.session_pool.v1.DrainRequested
-	(*LeaseLost)(nil),                 // 63: telegate.session_pool.v1.LeaseLost
-	(*GoAway)(nil),                    // 64: telegate.session_pool.v1.GoAway
-	(*status.Status)(nil),             // 65: google.rpc.Status
-	(*FileLease)(nil),                 // 66: telegate.session_pool.v1.FileLease
-	(*timestamppb.Timestamp)(nil),     // 67: google.protobuf.Timestamp
-	(SessionState)(0),                 // 68: telegate.session_pool.v1.SessionState
-	(*Session)(nil),                   // 69: telegate.session_pool.v1.Session
-	(*fieldmaskpb.FieldMask)(nil),     // 70: google.protobuf.FieldMask
-	(SessionSource)(0),                // 71: telegate.session_pool.v1.SessionSource
-	(*SessionCredentials)(nil),        // 72: telegate.session_pool.v1.SessionCredentials
-	(*PoolStatus)(nil),                // 73: telegate.session_pool.v1.PoolStatus
+	(*HearOfLeases)(nil),              // 7: telegate.session_pool.v1.HearOfLeases
+	(*RenewLeases)(nil),               // 8: telegate.session_pool.v1.RenewLeases
+	(*LeaseRenewals)(nil),             // 9: telegate.session_pool.v1.LeaseRenewals
+	(*ManageLeasesResponse)(nil),      // 10: telegate.session_pool.v1.ManageLeasesResponse
+	(*ReleaseLeaseRequest)(nil),       // 11: telegate.session_pool.v1.ReleaseLeaseRequest
+	(*ReleaseLeaseResponse)(nil),      // 12: telegate.session_pool.v1.ReleaseLeaseResponse
+	(*RevokeLeaseRequest)(nil),        // 13: telegate.session_pool.v1.RevokeLeaseRequest
+	(*RevokeLeaseResponse)(nil),       // 14: telegate.session_pool.v1.RevokeLeaseResponse
+	(*GetLeaseRequest)(nil),           // 15: telegate.session_pool.v1.GetLeaseRequest
+	(*GetLeaseResponse)(nil),          // 16: telegate.session_pool.v1.GetLeaseResponse
+	(*ListLeasesRequest)(nil),         // 17: telegate.session_pool.v1.ListLeasesRequest
+	(*ListLeasesResponse)(nil),        // 18: telegate.session_pool.v1.ListLeasesResponse
+	(*ListSessionsRequest)(nil),       // 19: telegate.session_pool.v1.ListSessionsRequest
+	(*ListSessionsResponse)(nil),      // 20: telegate.session_pool.v1.ListSessionsResponse
+	(*GetSessionRequest)(nil),         // 21: telegate.session_pool.v1.GetSessionRequest
+	(*GetSessionResponse)(nil),        // 22: telegate.session_pool.v1.GetSessionResponse
+	(*UpdateSessionRequest)(nil),      // 23: telegate.session_pool.v1.UpdateSessionRequest
+	(*UpdateSessionResponse)(nil),     // 24: telegate.session_pool.v1.UpdateSessionResponse
+	(*ImportSessionRequest)(nil),      // 25: telegate.session_pool.v1.ImportSessionRequest
+	(*ImportSessionResponse)(nil),     // 26: telegate.session_pool.v1.ImportSessionResponse
+	(*ExportSessionRequest)(nil),      // 27: telegate.session_pool.v1.ExportSessionRequest
+	(*ExportSessionResponse)(nil),     // 28: telegate.session_pool.v1.ExportSessionResponse
+	(*DeleteSessionRequest)(nil),      // 29: telegate.session_pool.v1.DeleteSessionRequest
+	(*DeleteSessionResponse)(nil),     // 30: telegate.session_pool.v1.DeleteSessionResponse
+	(*InvalidateSessionRequest)(nil),  // 31: telegate.session_pool.v1.InvalidateSessionRequest
+	(*InvalidateSessionResponse)(nil), // 32: telegate.session_pool.v1.InvalidateSessionResponse
+	(*RestoreSessionRequest)(nil),     // 33: telegate.session_pool.v1.RestoreSessionRequest
+	(*RestoreSessionResponse)(nil),    // 34: telegate.session_pool.v1.RestoreSessionResponse
+	(*SyncSessionsRequest)(nil),       // 35: telegate.session_pool.v1.SyncSessionsRequest
+	(*SyncSessionsResponse)(nil),      // 36: telegate.session_pool.v1.SyncSessionsResponse
+	(*SyncFault)(nil),                 // 37: telegate.session_pool.v1.SyncFault
+	(*ReportFloodWaitRequest)(nil),    // 38: telegate.session_pool.v1.ReportFloodWaitRequest
+	(*ReportFloodWaitResponse)(nil),   // 39: telegate.session_pool.v1.ReportFloodWaitResponse
+	(*GetPoolStatusRequest)(nil),      // 40: telegate.session_pool.v1.GetPoolStatusRequest
+	(*GetPoolStatusResponse)(nil),     // 41: telegate.session_pool.v1.GetPoolStatusResponse
+	(*WatchPoolRequest)(nil),          // 42: telegate.session_pool.v1.WatchPoolRequest
+	(*WatchPoolResponse)(nil),         // 43: telegate.session_pool.v1.WatchPoolResponse
+	(*ClaimEgressRequest)(nil),        // 44: telegate.session_pool.v1.ClaimEgressRequest
+	(*ClaimEgressResponse)(nil),       // 45: telegate.session_pool.v1.ClaimEgressResponse
+	(*EgressClaim)(nil),               // 46: telegate.session_pool.v1.EgressClaim
+	(*EgressMaterial)(nil),            // 47: telegate.session_pool.v1.EgressMaterial
+	(*EgressRefusal)(nil),             // 48: telegate.session_pool.v1.EgressRefusal
+	(*ReleaseEgressRequest)(nil),      // 49: telegate.session_pool.v1.ReleaseEgressRequest
+	(*ReleaseEgressResponse)(nil),     // 50: telegate.session_pool.v1.ReleaseEgressResponse
+	nil,                               // 51: telegate.session_pool.v1.ListSessionsRequest.LabelsEntry
+	nil,                               // 52: telegate.session_pool.v1.ImportSessionRequest.LabelsEntry
+	nil,                               // 53: telegate.session_pool.v1.EgressMaterial.LabelsEntry
+	(*SessionSelector)(nil),           // 54: telegate.session_pool.v1.SessionSelector
+	(*durationpb.Duration)(nil),       // 55: google.protobuf.Duration
+	(LeaseAccess)(0),                  // 56: telegate.session_pool.v1.LeaseAccess
+	(SessionFormat)(0),                // 57: telegate.session_pool.v1.SessionFormat
+	(*Lease)(nil),                     // 58: telegate.session_pool.v1.Lease
+	(*LeaseProof)(nil),                // 59: telegate.session_pool.v1.LeaseProof
+	(*LeaseQueued)(nil),               // 60: telegate.session_pool.v1.LeaseQueued
+	(*LeaseRenewed)(nil),              // 61: telegate.session_pool.v1.LeaseRenewed
+	(*FloodWait)(nil),                 // 62: telegate.session_pool.v1.FloodWait
+	(*DrainRequested)(nil),            // 63: telegate.session_pool.v1.DrainRequested
+	(*LeaseLost)(nil),                 // 64: telegate.session_pool.v1.LeaseLost
+	(*GoAway)(nil),                    // 65: telegate.session_pool.v1.GoAway
+	(*status.Status)(nil),             // 66: google.rpc.Status
+	(*FileLease)(nil),                 // 67: telegate.session_pool.v1.FileLease
+	(*timestamppb.Timestamp)(nil),     // 68: google.protobuf.Timestamp
+	(SessionState)(0),                 // 69: telegate.session_pool.v1.SessionState
+	(*Session)(nil),                   // 70: telegate.session_pool.v1.Session
+	(*fieldmaskpb.FieldMask)(nil),     // 71: google.protobuf.FieldMask
+	(SessionSource)(0),                // 72: telegate.session_pool.v1.SessionSource
+	(*SessionCredentials)(nil),        // 73: telegate.session_pool.v1.SessionCredentials
+	(*PoolStatus)(nil),                // 74: telegate.session_pool.v1.PoolStatus
 }
 var file_telegate_session_pool_v1_session_pool_service_proto_depIdxs = []int32{
-	53, // 0: telegate.session_pool.v1.AcquireLeaseRequest.selector:type_name -> telegate.session_pool.v1.SessionSelector
-	54, // 1: telegate.session_pool.v1.AcquireLeaseRequest.ttl:type_name -> google.protobuf.Duration
-	54, // 2: telegate.session_pool.v1.AcquireLeaseRequest.wait:type_name -> google.protobuf.Duration
-	55, // 3: telegate.session_pool.v1.AcquireLeaseRequest.access:type_name -> telegate.session_pool.v1.LeaseAccess
-	56, // 4: telegate.session_pool.v1.AcquireLeaseRequest.credentials_format:type_name -> telegate.session_pool.v1.SessionFormat
-	54, // 5: telegate.session_pool.v1.AcquireLeaseRequest.file_quarantine:type_name -> google.protobuf.Duration
-	57, // 6: telegate.session_pool.v1.AcquireLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
+	54, // 0: telegate.session_pool.v1.AcquireLeaseRequest.selector:type_name -> telegate.session_pool.v1.SessionSelector
+	55, // 1: telegate.session_pool.v1.AcquireLeaseRequest.ttl:type_name -> google.protobuf.Duration
+	55, // 2: telegate.session_pool.v1.AcquireLeaseRequest.wait:type_name -> google.protobuf.Duration
+	56, // 3: telegate.session_pool.v1.AcquireLeaseRequest.access:type_name -> telegate.session_pool.v1.LeaseAccess
+	57, // 4: telegate.session_pool.v1.AcquireLeaseRequest.credentials_format:type_name -> telegate.session_pool.v1.SessionFormat
+	55, // 5: telegate.session_pool.v1.AcquireLeaseRequest.file_quarantine:type_name -> google.protobuf.Duration
+	58, // 6: telegate.session_pool.v1.AcquireLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
 	0,  // 7: telegate.session_pool.v1.HoldLeaseRequest.open:type_name -> telegate.session_pool.v1.AcquireLeaseRequest
-	58, // 8: telegate.session_pool.v1.HoldLeaseRequest.attach:type_name -> telegate.session_pool.v1.LeaseProof
+	59, // 8: telegate.session_pool.v1.HoldLeaseRequest.attach:type_name -> telegate.session_pool.v1.LeaseProof
 	3,  // 9: telegate.session_pool.v1.HoldLeaseRequest.heartbeat:type_name -> telegate.session_pool.v1.HoldLeaseHeartbeat
 	4,  // 10: telegate.session_pool.v1.HoldLeaseRequest.release:type_name -> telegate.session_pool.v1.HoldLeaseRelease
-	59, // 11: telegate.session_pool.v1.HoldLeaseResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
-	57, // 12: telegate.session_pool.v1.HoldLeaseResponse.granted:type_name -> telegate.session_pool.v1.Lease
-	60, // 13: telegate.session_pool.v1.HoldLeaseResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
-	61, // 14: telegate.session_pool.v1.HoldLeaseResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
-	62, // 15: telegate.session_pool.v1.HoldLeaseResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
-	63, // 16: telegate.session_pool.v1.HoldLeaseResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
-	58, // 17: telegate.session_pool.v1.HoldLeaseResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
-	64, // 18: telegate.session_pool.v1.HoldLeaseResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
+	60, // 11: telegate.session_pool.v1.HoldLeaseResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
+	58, // 12: telegate.session_pool.v1.HoldLeaseResponse.granted:type_name -> telegate.session_pool.v1.Lease
+	61, // 13: telegate.session_pool.v1.HoldLeaseResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
+	62, // 14: telegate.session_pool.v1.HoldLeaseResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
+	63, // 15: telegate.session_pool.v1.HoldLeaseResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
+	64, // 16: telegate.session_pool.v1.HoldLeaseResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
+	59, // 17: telegate.session_pool.v1.HoldLeaseResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
+	65, // 18: telegate.session_pool.v1.HoldLeaseResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
 	0,  // 19: telegate.session_pool.v1.ManageLeasesRequest.acquire:type_name -> telegate.session_pool.v1.AcquireLeaseRequest
-	7,  // 20: telegate.session_pool.v1.ManageLeasesRequest.renew:type_name -> telegate.session_pool.v1.RenewLeases
-	58, // 21: telegate.session_pool.v1.ManageLeasesRequest.release:type_name -> telegate.session_pool.v1.LeaseProof
-	37, // 22: telegate.session_pool.v1.ManageLeasesRequest.report_flood_wait:type_name -> telegate.session_pool.v1.ReportFloodWaitRequest
-	58, // 23: telegate.session_pool.v1.RenewLeases.leases:type_name -> telegate.session_pool.v1.LeaseProof
-	60, // 24: telegate.session_pool.v1.LeaseRenewals.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
-	63, // 25: telegate.session_pool.v1.LeaseRenewals.lost:type_name -> telegate.session_pool.v1.LeaseLost
-	57, // 26: telegate.session_pool.v1.ManageLeasesResponse.acquired:type_name -> telegate.session_pool.v1.Lease
-	8,  // 27: telegate.session_pool.v1.ManageLeasesResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewals
-	58, // 28: telegate.session_pool.v1.ManageLeasesResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
-	61, // 29: telegate.session_pool.v1.ManageLeasesResponse.flood_wait_reported:type_name -> telegate.session_pool.v1.FloodWait
-	65, // 30: telegate.session_pool.v1.ManageLeasesResponse.error:type_name -> google.rpc.Status
-	59, // 31: telegate.session_pool.v1.ManageLeasesResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
-	63, // 32: telegate.session_pool.v1.ManageLeasesResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
-	62, // 33: telegate.session_pool.v1.ManageLeasesResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
-	61, // 34: telegate.session_pool.v1.ManageLeasesResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
-	64, // 35: telegate.session_pool.v1.ManageLeasesResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
-	58, // 36: telegate.session_pool.v1.ReleaseLeaseRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
-	66, // 37: telegate.session_pool.v1.ReleaseLeaseRequest.file_lease:type_name -> telegate.session_pool.v1.FileLease
-	54, // 38: telegate.session_pool.v1.RevokeLeaseRequest.grace:type_name -> google.protobuf.Duration
-	67, // 39: telegate.session_pool.v1.RevokeLeaseResponse.end_time:type_name -> google.protobuf.Timestamp
-	57, // 40: telegate.session_pool.v1.GetLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
-	57, // 41: telegate.session_pool.v1.ListLeasesResponse.leases:type_name -> telegate.session_pool.v1.Lease
-	68, // 42: telegate.session_pool.v1.ListSessionsRequest.state:type_name -> telegate.session_pool.v1.SessionState
-	50, // 43: telegate.session_pool.v1.ListSessionsRequest.labels:type_name -> telegate.session_pool.v1.ListSessionsRequest.LabelsEntry
-	69, // 44: telegate.session_pool.v1.ListSessionsResponse.sessions:type_name -> telegate.session_pool.v1.Session
-	69, // 45: telegate.session_pool.v1.GetSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	69, // 46: telegate.session_pool.v1.UpdateSessionRequest.session:type_name -> telegate.session_pool.v1.Session
-	70, // 47: telegate.session_pool.v1.UpdateSessionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	69, // 48: telegate.session_pool.v1.UpdateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	56, // 49: telegate.session_pool.v1.ImportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
-	51, // 50: telegate.session_pool.v1.ImportSessionRequest.labels:type_name -> telegate.session_pool.v1.ImportSessionRequest.LabelsEntry
-	71, // 51: telegate.session_pool.v1.ImportSessionRequest.source:type_name -> telegate.session_pool.v1.SessionSource
-	69, // 52: telegate.session_pool.v1.ImportSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	56, // 53: telegate.session_pool.v1.ExportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
-	72, // 54: telegate.session_pool.v1.ExportSessionResponse.credentials:type_name -> telegate.session_pool.v1.SessionCredentials
-	68, // 55: telegate.session_pool.v1.InvalidateSessionRequest.condition:type_name -> telegate.session_pool.v1.SessionState
-	58, // 56: telegate.session_pool.v1.InvalidateSessionRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
-	69, // 57: telegate.session_pool.v1.InvalidateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	69, // 58: telegate.session_pool.v1.RestoreSessionResponse.session:type_name -> telegate.session_pool.v1.Session
-	36, // 59: telegate.session_pool.v1.SyncSessionsResponse.faults:type_name -> telegate.session_pool.v1.SyncFault
-	58, // 60: telegate.session_pool.v1.ReportFloodWaitRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
-	54, // 61: telegate.session_pool.v1.ReportFloodWaitRequest.duration:type_name -> google.protobuf.Duration
-	61, // 62: telegate.session_pool.v1.ReportFloodWaitResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
-	73, // 63: telegate.session_pool.v1.GetPoolStatusResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
-	54, // 64: telegate.session_pool.v1.WatchPoolRequest.min_interval:type_name -> google.protobuf.Duration
-	73, // 65: telegate.session_pool.v1.WatchPoolResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
-	58, // 66: telegate.session_pool.v1.ClaimEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
-	45, // 67: telegate.session_pool.v1.ClaimEgressResponse.claims:type_name -> telegate.session_pool.v1.EgressClaim
-	47, // 68: telegate.session_pool.v1.ClaimEgressResponse.refused:type_name -> telegate.session_pool.v1.EgressRefusal
-	54, // 69: telegate.session_pool.v1.EgressClaim.ttl:type_name -> google.protobuf.Duration
-	46, // 70: telegate.session_pool.v1.EgressClaim.material:type_name -> telegate.session_pool.v1.EgressMaterial
-	52, // 71: telegate.session_pool.v1.EgressMaterial.labels:type_name -> telegate.session_pool.v1.EgressMaterial.LabelsEntry
-	71, // 72: telegate.session_pool.v1.EgressMaterial.source:type_name -> telegate.session_pool.v1.SessionSource
-	65, // 73: telegate.session_pool.v1.EgressRefusal.error:type_name -> google.rpc.Status
-	58, // 74: telegate.session_pool.v1.ReleaseEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
-	0,  // 75: telegate.session_pool.v1.SessionPoolService.AcquireLease:input_type -> telegate.session_pool.v1.AcquireLeaseRequest
-	2,  // 76: telegate.session_pool.v1.SessionPoolService.HoldLease:input_type -> telegate.session_pool.v1.HoldLeaseRequest
-	6,  // 77: telegate.session_pool.v1.SessionPoolService.ManageLeases:input_type -> telegate.session_pool.v1.ManageLeasesRequest
-	10, // 78: telegate.session_pool.v1.SessionPoolService.ReleaseLease:input_type -> telegate.session_pool.v1.ReleaseLeaseRequest
-	12, // 79: telegate.session_pool.v1.SessionPoolService.RevokeLease:input_type -> telegate.session_pool.v1.RevokeLeaseRequest
-	14, // 80: telegate.session_pool.v1.SessionPoolService.GetLease:input_type -> telegate.session_pool.v1.GetLeaseRequest
-	16, // 81: telegate.session_pool.v1.SessionPoolService.ListLeases:input_type -> telegate.session_pool.v1.ListLeasesRequest
-	18, // 82: telegate.session_pool.v1.SessionPoolService.ListSessions:input_type -> telegate.session_pool.v1.ListSessionsRequest
-	20, // 83: telegate.session_pool.v1.SessionPoolService.GetSession:input_type -> telegate.session_pool.v1.GetSessionRequest
-	22, // 84: telegate.session_pool.v1.SessionPoolService.UpdateSession:input_type -> telegate.session_pool.v1.UpdateSessionRequest
-	24, // 85: telegate.session_pool.v1.SessionPoolService.ImportSession:input_type -> telegate.session_pool.v1.ImportSessionRequest
-	26, // 86: telegate.session_pool.v1.SessionPoolService.ExportSession:input_type -> telegate.session_pool.v1.ExportSessionRequest
-	28, // 87: telegate.session_pool.v1.SessionPoolService.DeleteSession:input_type -> telegate.session_pool.v1.DeleteSessionRequest
-	30, // 88: telegate.session_pool.v1.SessionPoolService.InvalidateSession:input_type -> telegate.session_pool.v1.InvalidateSessionRequest
-	32, // 89: telegate.session_pool.v1.SessionPoolService.RestoreSession:input_type -> telegate.session_pool.v1.RestoreSessionRequest
-	34, // 90: telegate.session_pool.v1.SessionPoolService.SyncSessions:input_type -> telegate.session_pool.v1.SyncSessionsRequest
-	37, // 91: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:input_type -> telegate.session_pool.v1.ReportFloodWaitRequest
-	39, // 92: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:input_type -> telegate.session_pool.v1.GetPoolStatusRequest
-	41, // 93: telegate.session_pool.v1.SessionPoolService.WatchPool:input_type -> telegate.session_pool.v1.WatchPoolRequest
-	43, // 94: telegate.session_pool.v1.SessionPoolService.ClaimEgress:input_type -> telegate.session_pool.v1.ClaimEgressRequest
-	48, // 95: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:input_type -> telegate.session_pool.v1.ReleaseEgressRequest
-	1,  // 96: telegate.session_pool.v1.SessionPoolService.AcquireLease:output_type -> telegate.session_pool.v1.AcquireLeaseResponse
-	5,  // 97: telegate.session_pool.v1.SessionPoolService.HoldLease:output_type -> telegate.session_pool.v1.HoldLeaseResponse
-	9,  // 98: telegate.session_pool.v1.SessionPoolService.ManageLeases:output_type -> telegate.session_pool.v1.ManageLeasesResponse
-	11, // 99: telegate.session_pool.v1.SessionPoolService.ReleaseLease:output_type -> telegate.session_pool.v1.ReleaseLeaseResponse
-	13, // 100: telegate.session_pool.v1.SessionPoolService.RevokeLease:output_type -> telegate.session_pool.v1.RevokeLeaseResponse
-	15, // 101: telegate.session_pool.v1.SessionPoolService.GetLease:output_type -> telegate.session_pool.v1.GetLeaseResponse
-	17, // 102: telegate.session_pool.v1.SessionPoolService.ListLeases:output_type -> telegate.session_pool.v1.ListLeasesResponse
-	19, // 103: telegate.session_pool.v1.SessionPoolService.ListSessions:output_type -> telegate.session_pool.v1.ListSessionsResponse
-	21, // 104: telegate.session_pool.v1.SessionPoolService.GetSession:output_type -> telegate.session_pool.v1.GetSessionResponse
-	23, // 105: telegate.session_pool.v1.SessionPoolService.UpdateSession:output_type -> telegate.session_pool.v1.UpdateSessionResponse
-	25, // 106: telegate.session_pool.v1.SessionPoolService.ImportSession:output_type -> telegate.session_pool.v1.ImportSessionResponse
-	27, // 107: telegate.session_pool.v1.SessionPoolService.ExportSession:output_type -> telegate.session_pool.v1.ExportSessionResponse
-	29, // 108: telegate.session_pool.v1.SessionPoolService.DeleteSession:output_type -> telegate.session_pool.v1.DeleteSessionResponse
-	31, // 109: telegate.session_pool.v1.SessionPoolService.InvalidateSession:output_type -> telegate.session_pool.v1.InvalidateSessionResponse
-	33, // 110: telegate.session_pool.v1.SessionPoolService.RestoreSession:output_type -> telegate.session_pool.v1.RestoreSessionResponse
-	35, // 111: telegate.session_pool.v1.SessionPoolService.SyncSessions:output_type -> telegate.session_pool.v1.SyncSessionsResponse
-	38, // 112: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:output_type -> telegate.session_pool.v1.ReportFloodWaitResponse
-	40, // 113: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:output_type -> telegate.session_pool.v1.GetPoolStatusResponse
-	42, // 114: telegate.session_pool.v1.SessionPoolService.WatchPool:output_type -> telegate.session_pool.v1.WatchPoolResponse
-	44, // 115: telegate.session_pool.v1.SessionPoolService.ClaimEgress:output_type -> telegate.session_pool.v1.ClaimEgressResponse
-	49, // 116: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:output_type -> telegate.session_pool.v1.ReleaseEgressResponse
-	96, // [96:117] is the sub-list for method output_type
-	75, // [75:96] is the sub-list for method input_type
-	75, // [75:75] is the sub-list for extension type_name
-	75, // [75:75] is the sub-list for extension extendee
-	0,  // [0:75] is the sub-list for field type_name
+	8,  // 20: telegate.session_pool.v1.ManageLeasesRequest.renew:type_name -> telegate.session_pool.v1.RenewLeases
+	59, // 21: telegate.session_pool.v1.ManageLeasesRequest.release:type_name -> telegate.session_pool.v1.LeaseProof
+	38, // 22: telegate.session_pool.v1.ManageLeasesRequest.report_flood_wait:type_name -> telegate.session_pool.v1.ReportFloodWaitRequest
+	7,  // 23: telegate.session_pool.v1.ManageLeasesRequest.hear:type_name -> telegate.session_pool.v1.HearOfLeases
+	59, // 24: telegate.session_pool.v1.HearOfLeases.leases:type_name -> telegate.session_pool.v1.LeaseProof
+	59, // 25: telegate.session_pool.v1.RenewLeases.leases:type_name -> telegate.session_pool.v1.LeaseProof
+	61, // 26: telegate.session_pool.v1.LeaseRenewals.renewed:type_name -> telegate.session_pool.v1.LeaseRenewed
+	64, // 27: telegate.session_pool.v1.LeaseRenewals.lost:type_name -> telegate.session_pool.v1.LeaseLost
+	58, // 28: telegate.session_pool.v1.ManageLeasesResponse.acquired:type_name -> telegate.session_pool.v1.Lease
+	9,  // 29: telegate.session_pool.v1.ManageLeasesResponse.renewed:type_name -> telegate.session_pool.v1.LeaseRenewals
+	59, // 30: telegate.session_pool.v1.ManageLeasesResponse.released:type_name -> telegate.session_pool.v1.LeaseProof
+	62, // 31: telegate.session_pool.v1.ManageLeasesResponse.flood_wait_reported:type_name -> telegate.session_pool.v1.FloodWait
+	66, // 32: telegate.session_pool.v1.ManageLeasesResponse.error:type_name -> google.rpc.Status
+	60, // 33: telegate.session_pool.v1.ManageLeasesResponse.queued:type_name -> telegate.session_pool.v1.LeaseQueued
+	64, // 34: telegate.session_pool.v1.ManageLeasesResponse.lost:type_name -> telegate.session_pool.v1.LeaseLost
+	63, // 35: telegate.session_pool.v1.ManageLeasesResponse.drain_requested:type_name -> telegate.session_pool.v1.DrainRequested
+	62, // 36: telegate.session_pool.v1.ManageLeasesResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
+	65, // 37: telegate.session_pool.v1.ManageLeasesResponse.go_away:type_name -> telegate.session_pool.v1.GoAway
+	9,  // 38: telegate.session_pool.v1.ManageLeasesResponse.heard:type_name -> telegate.session_pool.v1.LeaseRenewals
+	59, // 39: telegate.session_pool.v1.ReleaseLeaseRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
+	67, // 40: telegate.session_pool.v1.ReleaseLeaseRequest.file_lease:type_name -> telegate.session_pool.v1.FileLease
+	55, // 41: telegate.session_pool.v1.RevokeLeaseRequest.grace:type_name -> google.protobuf.Duration
+	68, // 42: telegate.session_pool.v1.RevokeLeaseResponse.end_time:type_name -> google.protobuf.Timestamp
+	58, // 43: telegate.session_pool.v1.GetLeaseResponse.lease:type_name -> telegate.session_pool.v1.Lease
+	58, // 44: telegate.session_pool.v1.ListLeasesResponse.leases:type_name -> telegate.session_pool.v1.Lease
+	69, // 45: telegate.session_pool.v1.ListSessionsRequest.state:type_name -> telegate.session_pool.v1.SessionState
+	51, // 46: telegate.session_pool.v1.ListSessionsRequest.labels:type_name -> telegate.session_pool.v1.ListSessionsRequest.LabelsEntry
+	70, // 47: telegate.session_pool.v1.ListSessionsResponse.sessions:type_name -> telegate.session_pool.v1.Session
+	70, // 48: telegate.session_pool.v1.GetSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	70, // 49: telegate.session_pool.v1.UpdateSessionRequest.session:type_name -> telegate.session_pool.v1.Session
+	71, // 50: telegate.session_pool.v1.UpdateSessionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	70, // 51: telegate.session_pool.v1.UpdateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	57, // 52: telegate.session_pool.v1.ImportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
+	52, // 53: telegate.session_pool.v1.ImportSessionRequest.labels:type_name -> telegate.session_pool.v1.ImportSessionRequest.LabelsEntry
+	72, // 54: telegate.session_pool.v1.ImportSessionRequest.source:type_name -> telegate.session_pool.v1.SessionSource
+	70, // 55: telegate.session_pool.v1.ImportSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	57, // 56: telegate.session_pool.v1.ExportSessionRequest.format:type_name -> telegate.session_pool.v1.SessionFormat
+	73, // 57: telegate.session_pool.v1.ExportSessionResponse.credentials:type_name -> telegate.session_pool.v1.SessionCredentials
+	69, // 58: telegate.session_pool.v1.InvalidateSessionRequest.condition:type_name -> telegate.session_pool.v1.SessionState
+	59, // 59: telegate.session_pool.v1.InvalidateSessionRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
+	70, // 60: telegate.session_pool.v1.InvalidateSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	70, // 61: telegate.session_pool.v1.RestoreSessionResponse.session:type_name -> telegate.session_pool.v1.Session
+	37, // 62: telegate.session_pool.v1.SyncSessionsResponse.faults:type_name -> telegate.session_pool.v1.SyncFault
+	59, // 63: telegate.session_pool.v1.ReportFloodWaitRequest.lease:type_name -> telegate.session_pool.v1.LeaseProof
+	55, // 64: telegate.session_pool.v1.ReportFloodWaitRequest.duration:type_name -> google.protobuf.Duration
+	62, // 65: telegate.session_pool.v1.ReportFloodWaitResponse.flood_wait:type_name -> telegate.session_pool.v1.FloodWait
+	74, // 66: telegate.session_pool.v1.GetPoolStatusResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
+	55, // 67: telegate.session_pool.v1.WatchPoolRequest.min_interval:type_name -> google.protobuf.Duration
+	74, // 68: telegate.session_pool.v1.WatchPoolResponse.status:type_name -> telegate.session_pool.v1.PoolStatus
+	59, // 69: telegate.session_pool.v1.ClaimEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
+	46, // 70: telegate.session_pool.v1.ClaimEgressResponse.claims:type_name -> telegate.session_pool.v1.EgressClaim
+	48, // 71: telegate.session_pool.v1.ClaimEgressResponse.refused:type_name -> telegate.session_pool.v1.EgressRefusal
+	55, // 72: telegate.session_pool.v1.EgressClaim.ttl:type_name -> google.protobuf.Duration
+	47, // 73: telegate.session_pool.v1.EgressClaim.material:type_name -> telegate.session_pool.v1.EgressMaterial
+	53, // 74: telegate.session_pool.v1.EgressMaterial.labels:type_name -> telegate.session_pool.v1.EgressMaterial.LabelsEntry
+	72, // 75: telegate.session_pool.v1.EgressMaterial.source:type_name -> telegate.session_pool.v1.SessionSource
+	66, // 76: telegate.session_pool.v1.EgressRefusal.error:type_name -> google.rpc.Status
+	59, // 77: telegate.session_pool.v1.ReleaseEgressRequest.leases:type_name -> telegate.session_pool.v1.LeaseProof
+	0,  // 78: telegate.session_pool.v1.SessionPoolService.AcquireLease:input_type -> telegate.session_pool.v1.AcquireLeaseRequest
+	2,  // 79: telegate.session_pool.v1.SessionPoolService.HoldLease:input_type -> telegate.session_pool.v1.HoldLeaseRequest
+	6,  // 80: telegate.session_pool.v1.SessionPoolService.ManageLeases:input_type -> telegate.session_pool.v1.ManageLeasesRequest
+	11, // 81: telegate.session_pool.v1.SessionPoolService.ReleaseLease:input_type -> telegate.session_pool.v1.ReleaseLeaseRequest
+	13, // 82: telegate.session_pool.v1.SessionPoolService.RevokeLease:input_type -> telegate.session_pool.v1.RevokeLeaseRequest
+	15, // 83: telegate.session_pool.v1.SessionPoolService.GetLease:input_type -> telegate.session_pool.v1.GetLeaseRequest
+	17, // 84: telegate.session_pool.v1.SessionPoolService.ListLeases:input_type -> telegate.session_pool.v1.ListLeasesRequest
+	19, // 85: telegate.session_pool.v1.SessionPoolService.ListSessions:input_type -> telegate.session_pool.v1.ListSessionsRequest
+	21, // 86: telegate.session_pool.v1.SessionPoolService.GetSession:input_type -> telegate.session_pool.v1.GetSessionRequest
+	23, // 87: telegate.session_pool.v1.SessionPoolService.UpdateSession:input_type -> telegate.session_pool.v1.UpdateSessionRequest
+	25, // 88: telegate.session_pool.v1.SessionPoolService.ImportSession:input_type -> telegate.session_pool.v1.ImportSessionRequest
+	27, // 89: telegate.session_pool.v1.SessionPoolService.ExportSession:input_type -> telegate.session_pool.v1.ExportSessionRequest
+	29, // 90: telegate.session_pool.v1.SessionPoolService.DeleteSession:input_type -> telegate.session_pool.v1.DeleteSessionRequest
+	31, // 91: telegate.session_pool.v1.SessionPoolService.InvalidateSession:input_type -> telegate.session_pool.v1.InvalidateSessionRequest
+	33, // 92: telegate.session_pool.v1.SessionPoolService.RestoreSession:input_type -> telegate.session_pool.v1.RestoreSessionRequest
+	35, // 93: telegate.session_pool.v1.SessionPoolService.SyncSessions:input_type -> telegate.session_pool.v1.SyncSessionsRequest
+	38, // 94: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:input_type -> telegate.session_pool.v1.ReportFloodWaitRequest
+	40, // 95: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:input_type -> telegate.session_pool.v1.GetPoolStatusRequest
+	42, // 96: telegate.session_pool.v1.SessionPoolService.WatchPool:input_type -> telegate.session_pool.v1.WatchPoolRequest
+	44, // 97: telegate.session_pool.v1.SessionPoolService.ClaimEgress:input_type -> telegate.session_pool.v1.ClaimEgressRequest
+	49, // 98: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:input_type -> telegate.session_pool.v1.ReleaseEgressRequest
+	1,  // 99: telegate.session_pool.v1.SessionPoolService.AcquireLease:output_type -> telegate.session_pool.v1.AcquireLeaseResponse
+	5,  // 100: telegate.session_pool.v1.SessionPoolService.HoldLease:output_type -> telegate.session_pool.v1.HoldLeaseResponse
+	10, // 101: telegate.session_pool.v1.SessionPoolService.ManageLeases:output_type -> telegate.session_pool.v1.ManageLeasesResponse
+	12, // 102: telegate.session_pool.v1.SessionPoolService.ReleaseLease:output_type -> telegate.session_pool.v1.ReleaseLeaseResponse
+	14, // 103: telegate.session_pool.v1.SessionPoolService.RevokeLease:output_type -> telegate.session_pool.v1.RevokeLeaseResponse
+	16, // 104: telegate.session_pool.v1.SessionPoolService.GetLease:output_type -> telegate.session_pool.v1.GetLeaseResponse
+	18, // 105: telegate.session_pool.v1.SessionPoolService.ListLeases:output_type -> telegate.session_pool.v1.ListLeasesResponse
+	20, // 106: telegate.session_pool.v1.SessionPoolService.ListSessions:output_type -> telegate.session_pool.v1.ListSessionsResponse
+	22, // 107: telegate.session_pool.v1.SessionPoolService.GetSession:output_type -> telegate.session_pool.v1.GetSessionResponse
+	24, // 108: telegate.session_pool.v1.SessionPoolService.UpdateSession:output_type -> telegate.session_pool.v1.UpdateSessionResponse
+	26, // 109: telegate.session_pool.v1.SessionPoolService.ImportSession:output_type -> telegate.session_pool.v1.ImportSessionResponse
+	28, // 110: telegate.session_pool.v1.SessionPoolService.ExportSession:output_type -> telegate.session_pool.v1.ExportSessionResponse
+	30, // 111: telegate.session_pool.v1.SessionPoolService.DeleteSession:output_type -> telegate.session_pool.v1.DeleteSessionResponse
+	32, // 112: telegate.session_pool.v1.SessionPoolService.InvalidateSession:output_type -> telegate.session_pool.v1.InvalidateSessionResponse
+	34, // 113: telegate.session_pool.v1.SessionPoolService.RestoreSession:output_type -> telegate.session_pool.v1.RestoreSessionResponse
+	36, // 114: telegate.session_pool.v1.SessionPoolService.SyncSessions:output_type -> telegate.session_pool.v1.SyncSessionsResponse
+	39, // 115: telegate.session_pool.v1.SessionPoolService.ReportFloodWait:output_type -> telegate.session_pool.v1.ReportFloodWaitResponse
+	41, // 116: telegate.session_pool.v1.SessionPoolService.GetPoolStatus:output_type -> telegate.session_pool.v1.GetPoolStatusResponse
+	43, // 117: telegate.session_pool.v1.SessionPoolService.WatchPool:output_type -> telegate.session_pool.v1.WatchPoolResponse
+	45, // 118: telegate.session_pool.v1.SessionPoolService.ClaimEgress:output_type -> telegate.session_pool.v1.ClaimEgressResponse
+	50, // 119: telegate.session_pool.v1.SessionPoolService.ReleaseEgress:output_type -> telegate.session_pool.v1.ReleaseEgressResponse
+	99, // [99:120] is the sub-list for method output_type
+	78, // [78:99] is the sub-list for method input_type
+	78, // [78:78] is the sub-list for extension type_name
+	78, // [78:78] is the sub-list for extension extendee
+	0,  // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_telegate_session_pool_v1_session_pool_service_proto_init() }
@@ -3817,8 +3905,9 @@ func file_telegate_session_pool_v1_session_pool_service_proto_init() {
 		(*ManageLeasesRequest_Renew)(nil),
 		(*ManageLeasesRequest_Release)(nil),
 		(*ManageLeasesRequest_ReportFloodWait)(nil),
+		(*ManageLeasesRequest_Hear)(nil),
 	}
-	file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[9].OneofWrappers = []any{
+	file_telegate_session_pool_v1_session_pool_service_proto_msgTypes[10].OneofWrappers = []any{
 		(*ManageLeasesResponse_Acquired)(nil),
 		(*ManageLeasesResponse_Renewed)(nil),
 		(*ManageLeasesResponse_Released)(nil),
@@ -3829,6 +3918,7 @@ func file_telegate_session_pool_v1_session_pool_service_proto_init() {
 		(*ManageLeasesResponse_DrainRequested)(nil),
 		(*ManageLeasesResponse_FloodWait)(nil),
 		(*ManageLeasesResponse_GoAway)(nil),
+		(*ManageLeasesResponse_Heard)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3836,7 +3926,7 @@ func file_telegate_session_pool_v1_session_pool_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telegate_session_pool_v1_session_pool_service_proto_rawDesc), len(file_telegate_session_pool_v1_session_pool_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   53,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -81,12 +81,13 @@ class HoldLeaseResponse(_message.Message):
     def __init__(self, queued: _Optional[_Union[_lease_pb2.LeaseQueued, _Mapping]] = ..., granted: _Optional[_Union[_lease_pb2.Lease, _Mapping]] = ..., renewed: _Optional[_Union[_lease_pb2.LeaseRenewed, _Mapping]] = ..., flood_wait: _Optional[_Union[_lease_pb2.FloodWait, _Mapping]] = ..., drain_requested: _Optional[_Union[_lease_pb2.DrainRequested, _Mapping]] = ..., lost: _Optional[_Union[_lease_pb2.LeaseLost, _Mapping]] = ..., released: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., go_away: _Optional[_Union[_lease_pb2.GoAway, _Mapping]] = ...) -> None: ...
 
 class ManageLeasesRequest(_message.Message):
-    __slots__ = ("id", "acquire", "renew", "release", "report_flood_wait", "tenant_id", "traceparent")
+    __slots__ = ("id", "acquire", "renew", "release", "report_flood_wait", "hear", "tenant_id", "traceparent")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACQUIRE_FIELD_NUMBER: _ClassVar[int]
     RENEW_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     REPORT_FLOOD_WAIT_FIELD_NUMBER: _ClassVar[int]
+    HEAR_FIELD_NUMBER: _ClassVar[int]
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     id: str
@@ -94,9 +95,16 @@ class ManageLeasesRequest(_message.Message):
     renew: RenewLeases
     release: _lease_pb2.LeaseProof
     report_flood_wait: ReportFloodWaitRequest
+    hear: HearOfLeases
     tenant_id: str
     traceparent: str
-    def __init__(self, id: _Optional[str] = ..., acquire: _Optional[_Union[AcquireLeaseRequest, _Mapping]] = ..., renew: _Optional[_Union[RenewLeases, _Mapping]] = ..., release: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., report_flood_wait: _Optional[_Union[ReportFloodWaitRequest, _Mapping]] = ..., tenant_id: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., acquire: _Optional[_Union[AcquireLeaseRequest, _Mapping]] = ..., renew: _Optional[_Union[RenewLeases, _Mapping]] = ..., release: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., report_flood_wait: _Optional[_Union[ReportFloodWaitRequest, _Mapping]] = ..., hear: _Optional[_Union[HearOfLeases, _Mapping]] = ..., tenant_id: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
+
+class HearOfLeases(_message.Message):
+    __slots__ = ("leases",)
+    LEASES_FIELD_NUMBER: _ClassVar[int]
+    leases: _containers.RepeatedCompositeFieldContainer[_lease_pb2.LeaseProof]
+    def __init__(self, leases: _Optional[_Iterable[_Union[_lease_pb2.LeaseProof, _Mapping]]] = ...) -> None: ...
 
 class RenewLeases(_message.Message):
     __slots__ = ("leases",)
@@ -113,7 +121,7 @@ class LeaseRenewals(_message.Message):
     def __init__(self, renewed: _Optional[_Iterable[_Union[_lease_pb2.LeaseRenewed, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[_lease_pb2.LeaseLost, _Mapping]]] = ...) -> None: ...
 
 class ManageLeasesResponse(_message.Message):
-    __slots__ = ("id", "acquired", "renewed", "released", "flood_wait_reported", "error", "queued", "lost", "drain_requested", "flood_wait", "go_away")
+    __slots__ = ("id", "acquired", "renewed", "released", "flood_wait_reported", "error", "queued", "lost", "drain_requested", "flood_wait", "go_away", "heard")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACQUIRED_FIELD_NUMBER: _ClassVar[int]
     RENEWED_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +133,7 @@ class ManageLeasesResponse(_message.Message):
     DRAIN_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     FLOOD_WAIT_FIELD_NUMBER: _ClassVar[int]
     GO_AWAY_FIELD_NUMBER: _ClassVar[int]
+    HEARD_FIELD_NUMBER: _ClassVar[int]
     id: str
     acquired: _lease_pb2.Lease
     renewed: LeaseRenewals
@@ -136,7 +145,8 @@ class ManageLeasesResponse(_message.Message):
     drain_requested: _lease_pb2.DrainRequested
     flood_wait: _lease_pb2.FloodWait
     go_away: _lease_pb2.GoAway
-    def __init__(self, id: _Optional[str] = ..., acquired: _Optional[_Union[_lease_pb2.Lease, _Mapping]] = ..., renewed: _Optional[_Union[LeaseRenewals, _Mapping]] = ..., released: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., flood_wait_reported: _Optional[_Union[_lease_pb2.FloodWait, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., queued: _Optional[_Union[_lease_pb2.LeaseQueued, _Mapping]] = ..., lost: _Optional[_Union[_lease_pb2.LeaseLost, _Mapping]] = ..., drain_requested: _Optional[_Union[_lease_pb2.DrainRequested, _Mapping]] = ..., flood_wait: _Optional[_Union[_lease_pb2.FloodWait, _Mapping]] = ..., go_away: _Optional[_Union[_lease_pb2.GoAway, _Mapping]] = ...) -> None: ...
+    heard: LeaseRenewals
+    def __init__(self, id: _Optional[str] = ..., acquired: _Optional[_Union[_lease_pb2.Lease, _Mapping]] = ..., renewed: _Optional[_Union[LeaseRenewals, _Mapping]] = ..., released: _Optional[_Union[_lease_pb2.LeaseProof, _Mapping]] = ..., flood_wait_reported: _Optional[_Union[_lease_pb2.FloodWait, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., queued: _Optional[_Union[_lease_pb2.LeaseQueued, _Mapping]] = ..., lost: _Optional[_Union[_lease_pb2.LeaseLost, _Mapping]] = ..., drain_requested: _Optional[_Union[_lease_pb2.DrainRequested, _Mapping]] = ..., flood_wait: _Optional[_Union[_lease_pb2.FloodWait, _Mapping]] = ..., go_away: _Optional[_Union[_lease_pb2.GoAway, _Mapping]] = ..., heard: _Optional[_Union[LeaseRenewals, _Mapping]] = ...) -> None: ...
 
 class ReleaseLeaseRequest(_message.Message):
     __slots__ = ("lease", "file_lease")
