@@ -21,13 +21,8 @@ export interface GatewayTour {
   name: string;
 }
 
-/** The same pool, for who has no gRPC: JSON over HTTP, and the calls of an older session manager. */
-export async function gatewayTour(options: GatewayTour): Promise<void> {
-  await leaseOverJson(options);
-  await leaseOverOlderHttp(options);
-}
-
-async function leaseOverJson({ tour, mesh, url, pool, name }: GatewayTour): Promise<void> {
+/** The same pool, for who has no gRPC: JSON over HTTP. */
+export async function gatewayTour({ tour, mesh, url, pool, name }: GatewayTour): Promise<void> {
   const call = async (method: string, body: unknown): Promise<Record<string, unknown>> => {
     const answer = await fetch(`${url}/${SessionPoolService.typeName}/${method}`, {
       method: 'POST',
@@ -52,7 +47,8 @@ async function leaseOverJson({ tour, mesh, url, pool, name }: GatewayTour): Prom
   });
 }
 
-async function leaseOverOlderHttp({ tour, mesh, url, pool, name }: GatewayTour): Promise<void> {
+/** The calls of an older session manager. */
+export async function leaseOverOlderHttp({ tour, mesh, url, pool, name }: GatewayTour): Promise<void> {
   const call = (method: string, path: string, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`${url}${path}`, { method, headers: { 'X-API-Key': mesh.apiKey, ...headers } });
   await tour.step('an older HTTP client takes a session and gives it back', async () => {
