@@ -27,15 +27,21 @@ test("it keeps its state in the mesh's folder, on free ports when the mesh is ep
   });
 });
 
-test('proxies may be of this machine beside a local Telegram, unless the person says otherwise', () => {
-  const registry = services.find(({ name }) => name === 'proxy-registry')!;
-  const own = (telegramApiId: string | undefined, env: Record<string, string> = {}) =>
-    ownEnvironment(
-      { options: readOptions([]), env, settings: { telegramApiId } as Settings },
-      registry,
-      homeAt('/somewhere'),
-    );
-  expect(own(undefined)).toEqual({ ALLOW_PRIVATE_PROXIES: 'loopback' });
-  expect(own(undefined, { ALLOW_PRIVATE_PROXIES: 'none' })).toEqual({ ALLOW_PRIVATE_PROXIES: 'none' });
-  expect(own('12345')).toEqual({});
-});
+test.each([
+  ['proxy-registry', 'ALLOW_PRIVATE_PROXIES', 'loopback', 'none'],
+  ['engagement', 'ENGAGE_ACCOUNT_GAP', '0s', '5s'],
+])(
+  'beside a local Telegram %s gets %s=%s, unless the person says otherwise',
+  (name, variable, value, other) => {
+    const service = services.find((one) => one.name === name)!;
+    const own = (telegramApiId: string | undefined, env: Record<string, string> = {}) =>
+      ownEnvironment(
+        { options: readOptions([]), env, settings: { telegramApiId } as Settings },
+        service,
+        homeAt('/somewhere'),
+      );
+    expect(own(undefined)).toEqual({ [variable]: value });
+    expect(own(undefined, { [variable]: other })).toEqual({ [variable]: other });
+    expect(own('12345')).toEqual({});
+  },
+);

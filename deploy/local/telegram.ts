@@ -18,9 +18,12 @@ export function ownEnvironment(
   home: Home,
 ): Record<string, string> {
   if (service.mtprotoPort !== undefined) return telegramEnvironment(launch, service, home);
-  // Beside a local Telegram proxies are of this machine too.
-  if (service.name === 'proxy-registry' && launch.settings.telegramApiId === undefined)
-    return { ALLOW_PRIVATE_PROXIES: launch.env['ALLOW_PRIVATE_PROXIES'] || 'loopback' };
+  if (launch.settings.telegramApiId !== undefined) return {};
+  const { env } = launch;
+  // Beside a local Telegram proxies are of this machine too, and nobody minds how quickly accounts act.
+  if (service.name === 'proxy-registry')
+    return { ALLOW_PRIVATE_PROXIES: env['ALLOW_PRIVATE_PROXIES'] || 'loopback' };
+  if (service.name === 'engagement') return { ENGAGE_ACCOUNT_GAP: env['ENGAGE_ACCOUNT_GAP'] || '0s' };
   return {};
 }
 
