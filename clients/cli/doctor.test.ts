@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { MeshFile } from '../../deploy/local/mesh-file.ts';
 import { callCli } from './fixtures/in-process.ts';
-import { startWholeMesh, type WholeMesh } from './fixtures/whole-mesh.ts';
+import { startWholeMesh, type WholeMesh } from '../../tests/support/whole-mesh.ts';
 
 let whole: WholeMesh;
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { connect, type Client } from '#lib/rpc/client.ts';
 import { startCli, type CliRun } from '../../tests/support/cli.ts';
 import { startSocks5, type Socks5Server } from '../../tests/support/socks5.ts';
 import { callCli } from './fixtures/in-process.ts';
-import { startWholeMesh, type WholeMesh } from './fixtures/whole-mesh.ts';
+import { startWholeMesh, type WholeMesh } from '../../tests/support/whole-mesh.ts';
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 

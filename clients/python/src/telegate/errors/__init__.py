@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pkgutil import extend_path
 from typing import Any, Optional
+
+# The generated stubs have a package of this name too, telegate.errors.v1.
+__path__ = extend_path(__path__, __name__)
 
 
 class TelegateError(Exception):
