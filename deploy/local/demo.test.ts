@@ -9,7 +9,7 @@ import { expectNothingLeft, newHome, startLauncher } from './fixtures/launcher.t
 import type { MeshFile } from './mesh-file.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const steps = 28;
+const steps = 36;
 
 let place: ReturnType<typeof newHome>;
 

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '#lib/lifecycle/clock.ts';
 import { connect } from '#lib/rpc/client.ts';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
+import { engagementTour } from './demo-engagement.ts';
 import { gatewayTour } from './demo-gateway.ts';
 import { httpTour } from './demo-http.ts';
 import { leaseTour, meshIsReady } from './demo-leases.ts';
@@ -20,9 +21,10 @@ const HELP = `npm run demo: a tour of a running mesh, a line a step; exit 0 only
   --mesh-file PATH  where the mesh wrote its endpoints and key (default: .telegate/mesh.json)
   --help            this text
 
-It imports two made-up sessions, logs an account of the local Telegram in, lets another two write to each other, goes the
-same way over plain HTTP, and deletes what it brought to the mesh; other sessions are not touched. The users that it
-registers stay, and the accounts at the local Telegram.
+It imports two made-up sessions, logs an account of the local Telegram in, lets another two write to each other, runs
+campaigns in a channel of its own, goes the same way over plain HTTP, and deletes what it brought to the mesh; other
+sessions are not touched. The users that it registers stay, with the record of their campaigns, and the accounts at the
+local Telegram.
 `;
 
 const EXIT_FAILURE = 1;
@@ -91,6 +93,7 @@ async function visit(mesh: MeshFile, endpoint: { grpc: string; admin: string }):
       const token = await loginTour({ tour, mesh, name });
       if (gateway) await gatewayTour({ tour, mesh, url: `http://${gateway.grpc}`, pool, name });
       if (token !== undefined) await messageTour({ tour, mesh, token, clock, name });
+      if (token !== undefined) await engagementTour({ tour, mesh, token, name });
       if (gateway) await httpTour({ tour, mesh, url: `http://${gateway.grpc}`, pool, clock, name });
     };
     await Promise.race([steps(), interrupted.promise]);
