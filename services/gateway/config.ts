@@ -86,6 +86,7 @@ export const fields = {
     min: '0s',
     max: '24h',
   }),
+  reflection: shared.reflection,
   shutdownGrace: shared.shutdownGrace,
   startTimeout: shared.startTimeout,
   tlsCertFile: shared.tlsCertFile,

@@ -16,12 +16,14 @@ export interface GatewaySettings {
   /** Of leases taken by GET /session. */
   httpLease: { ttlMs: number; quarantineMs: number };
   version: string;
+  /** Who may ask what is served: known callers, unless it says otherwise. */
+  reflection?: 'on' | 'authenticated' | 'off';
 }
 
 /** What is served to the outside. */
 export function gatewayRoutes(
   mesh: Mesh,
-  { httpLease, version }: GatewaySettings,
+  { httpLease, version, reflection }: GatewaySettings,
 ): { bridges: Bridge[]; routes: HttpRoute[] } {
   const described = [
     userRoutes(mesh),
@@ -33,7 +35,7 @@ export function gatewayRoutes(
     healthRoutes(mesh.health),
   ];
   return {
-    bridges: meshBridges(mesh),
+    bridges: meshBridges(mesh, reflection),
     routes: [
       ...sessionManagerRoutes({
         pool: mesh.sessionPool,

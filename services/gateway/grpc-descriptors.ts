@@ -37,9 +37,9 @@ function nameInFull(file: FileDescriptorProto): void {
     ...message.enumType.map((one) => `${name}.${one.name}`),
   ]);
   const inFull = (name: string): string =>
-    name === '' || name.startsWith('.') ? name : (names.find((known) => known.endsWith(`.${name}`)) ?? name);
+    name.startsWith('.') ? name : (names.find((known) => known.endsWith(`.${name}`)) ?? name);
   for (const { message } of messages)
-    for (const field of message.field) field.typeName = inFull(field.typeName);
+    for (const field of message.field) if (field.typeName !== '') field.typeName = inFull(field.typeName);
   for (const method of file.service.flatMap((service) => service.method)) {
     method.inputType = inFull(method.inputType);
     method.outputType = inFull(method.outputType);

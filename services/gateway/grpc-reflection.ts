@@ -20,8 +20,8 @@ const VERSIONS = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alph
 type Message = MessageShape<DescMessage>;
 type Ask = (stream: EventEmitter) => void;
 
-/** What grpcurl and its like ask for the calls that are served here; for known callers. */
-export function reflectionBridges(served: readonly DescService[]): Bridge[] {
+/** What grpcurl and its like ask for the calls that are served here; for known callers, or for everybody. */
+export function reflectionBridges(served: readonly DescService[], isOpen: boolean): Bridge[] {
   return registered(served).map(({ definition, ask }) => {
     const [loaded] = Object.values(definition);
     const typeName = VERSIONS.find((name) => loaded!.path.startsWith(`/${name}/`))!;
@@ -39,7 +39,9 @@ export function reflectionBridges(served: readonly DescService[]): Bridge[] {
       return fromBinary(output, bytes);
     };
     const local = { serverReflectionInfo: () => conversation(answer) };
-    return bridge(service, local as unknown as Client<DescService>);
+    return bridge(service, local as unknown as Client<DescService>, {
+      open: isOpen ? ['serverReflectionInfo'] : [],
+    });
   });
 }
 

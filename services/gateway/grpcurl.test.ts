@@ -1,8 +1,8 @@
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fromBinary } from '@bufbuild/protobuf';
-import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { fromBinary, isFieldSet } from '@bufbuild/protobuf';
+import { FieldDescriptorProtoSchema, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { systemClock } from '#lib/lifecycle/clock.ts';
 import { service as health } from 'grpc-health-check';
 import { serveEcho, testAuthenticator, type EchoServer } from '../../tests/support/echo/echo-service.ts';
@@ -60,6 +60,14 @@ describe('reflection', () => {
       fromBinary(FileDescriptorProtoSchema, bytes),
     );
     expect(files.flatMap((file) => file.service.map(({ name }) => name))).toContain('MessagingService');
+    const own = await ask({ fileContainingSymbol: 'grpc.health.v1.Health' });
+    const [file] = own.fileDescriptorResponse!.fileDescriptorProto.map((bytes) =>
+      fromBinary(FileDescriptorProtoSchema, bytes),
+    );
+    // A name that is there and empty is one that Go's clients refuse.
+    const fields = file!.messageType.flatMap(({ field }) => field);
+    const named = fields.filter((field) => isFieldSet(field, FieldDescriptorProtoSchema.field.typeName));
+    expect(named.map(({ typeName }) => typeName)).not.toContain('');
     expect(await ask({ fileContainingSymbol: 'no.such.Thing' })).toMatchObject({
       errorResponse: { errorCode: 5 },
     });

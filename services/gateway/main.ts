@@ -68,6 +68,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     ...gatewayRoutes(mesh, {
       httpLease: { ttlMs: config.httpLeaseTtl, quarantineMs: config.httpQuarantine },
       version: packageJson.version,
+      reflection: config.reflection,
     }),
     authenticate: await openAuthenticator({
       service: EDGE_SERVICE,

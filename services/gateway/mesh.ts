@@ -73,7 +73,11 @@ export function openMesh(addresses: MeshAddresses, options: Omit<ConnectOptions,
  * What is served to the outside: a service of the mesh joins by its line here, a call of one by nothing. Calls
  * between services are named, because a service would refuse them too, but only after the edge has carried them.
  */
-export function meshBridges(mesh: Mesh, clock: Clock = systemClock): Bridge[] {
+export function meshBridges(
+  mesh: Mesh,
+  reflection: 'on' | 'authenticated' | 'off' = 'authenticated',
+  clock: Clock = systemClock,
+): Bridge[] {
   const services = [
     bridge(SessionPoolService, mesh.sessionPool, {
       hidden: ['claimEgress', 'releaseEgress'],
@@ -94,7 +98,9 @@ export function meshBridges(mesh: Mesh, clock: Clock = systemClock): Bridge[] {
   return [
     ...services,
     healthBridge(mesh.health, processes, clock),
-    ...reflectionBridges([...services.map(({ service }) => service), HealthService]),
+    ...(reflection === 'off'
+      ? []
+      : reflectionBridges([...services.map(({ service }) => service), HealthService], reflection === 'on')),
   ];
 }
 
