@@ -122,7 +122,7 @@ export function takeOver(
         and not exists (select from action_workers where action_workers.worker_id = held.locked_by)`.execute(
       trx,
     );
-    const workerIds = [...dead, ...unknown].map(({ worker_id: id }) => id);
+    const workerIds = [...new Set([...dead, ...unknown].map(({ worker_id: id }) => id))];
     if (workerIds.length > 0)
       await sql`select engagement_jobs.force_unlock_workers(${workerIds}::text[])`.execute(trx);
     return workerIds;
