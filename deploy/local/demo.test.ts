@@ -9,7 +9,7 @@ import { expectNothingLeft, newHome, startLauncher } from './fixtures/launcher.t
 import type { MeshFile } from './mesh-file.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const steps = 36;
+const steps = 35;
 
 let place: ReturnType<typeof newHome>;
 
@@ -71,7 +71,7 @@ async function sessionsIn(mesh: MeshFile): Promise<number> {
 
 test.for(['', '--no-nats'])(
   'every step holds, twice at once, and nothing of the tour stays (npm start -- %s)',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (option) => {
     await withMesh(option === '' ? [] : [option], async (meshFile, mesh) => {
       const demos = [runDemo('--mesh-file', meshFile), runDemo('--mesh-file', meshFile)];
