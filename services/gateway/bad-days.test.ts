@@ -154,6 +154,23 @@ describe('what can not be read', () => {
     stream.end();
     expect(await new Promise((resolve) => stream.on('response', (got) => resolve(got[':status'])))).toBe(404);
   });
+
+  test('what is no HTTP is a 400, and in the middle of an answer nothing', async () => {
+    const edge = await setUp({ handlers: { repeat: (_, __, ctx) => untilAborted(ctx) } });
+    const none = openSocket(edge);
+    none.socket.write('hello there, gateway\r\n\r\n');
+    await none.closed;
+    expect(none.received()).toMatch(/^HTTP\/1\.1 400 [^]*\r\ntrace-id: [0-9a-f]{32}\r\n/);
+    const middle = openSocket(edge);
+    middle.socket.write(
+      `POST ${ECHO}/Repeat HTTP/1.1\r\nhost: x\r\nx-api-key: user\r\ncontent-type: application/connect+json\r\ncontent-length: 7\r\n\r\n\0\0\0\0\x02{}`,
+    );
+    await vi.waitFor(() => expect(middle.received()).toContain('200 OK'));
+    middle.socket.write('hello there, gateway\r\n\r\n');
+    await middle.closed;
+    expect(middle.received()).not.toContain('HTTP/1.1 400');
+    await vi.waitFor(() => expect(edge.open.streams).toBe(0));
+  });
 });
 
 describe('what is too much', () => {
@@ -217,7 +234,7 @@ describe('what is too much', () => {
     socket.write(`POST ${ECHO_CALL} HTTP/1.1\r\nhost: x\r\n`);
     for (let index = 0; index < 3_000; index += 1) socket.write(`x-${index}: y\r\n`);
     await closed;
-    expect(received()).toMatch(/^HTTP\/1\.1 431 /);
+    expect(received()).toMatch(/^HTTP\/1\.1 431 [^]*\r\ntrace-id: [0-9a-f]{32}\r\n/);
     const stream = openSession(edge).request({
       ...headers(),
       ...Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`x-${index}`, 'y'])),
@@ -239,7 +256,7 @@ describe('who is too slow', () => {
     const drip = setInterval(() => socket.write('x-a: b\r\n'), 20);
     closing.push(() => clearInterval(drip));
     await closed;
-    expect(received()).toMatch(/^HTTP\/1\.1 408 /);
+    expect(received()).toMatch(/^HTTP\/1\.1 408 [^]*\r\ntrace-id: [0-9a-f]{32}\r\n/);
   });
 
   test('with a body is answered when the time of the call is over, and cut off', async () => {

@@ -58,6 +58,7 @@ describe('pages of other origins', () => {
     const edge = await setUp({}, { corsOrigins: ['https://app.example'] });
     const asked = await edge.call(`${ECHO}/Echo`, preflight);
     expect(asked.status).toBe(204);
+    expect(asked.headers.get('trace-id')).toMatch(/^[0-9a-f]{32}$/);
     expect(asked.headers.get('access-control-allow-headers')).toContain('x-api-key');
     const answer = await edge.call(`${ECHO}/Echo`, { headers: { origin: 'https://app.example' } });
     expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example');

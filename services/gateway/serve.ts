@@ -65,6 +65,7 @@ export async function serveEdge(options: ServeEdgeOptions): Promise<EdgeServing>
     limits,
     tls: options.tls,
     clock,
+    log,
   });
 
   const stopObserving = observeOpenCalls(edge.openCalls);

@@ -9,9 +9,12 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '#lib/lifecycle/clock.ts';
 import type { ServerTls } from '#lib/rpc/server.ts';
+import type { Logger } from '#lib/telemetry/log.ts';
 import type { EdgeLimits } from './limits.ts';
+import type { EdgeRequest, EdgeResponse } from './edge.ts';
 import { watchSession } from './http2-session.ts';
 import type { EdgeListener } from './listener.ts';
+import { answerUnreadable, markAnswering } from './unreadable-request.ts';
 
 export interface EdgeServer {
   readonly port: number;
@@ -29,6 +32,7 @@ export interface EdgeServerOptions {
   limits: EdgeLimits;
   tls?: ServerTls;
   clock: Clock;
+  log: Logger;
 }
 
 /** HTTP/1.1 and HTTP/2 on one port: told apart by TLS, or without it by a connection's first bytes. */
@@ -73,10 +77,15 @@ export async function listenAtEdge(options: EdgeServerOptions): Promise<EdgeServ
 type Http2Listener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
 function clearServer(
-  { listener, limits, clock }: EdgeServerOptions,
+  { listener, limits, clock, log }: EdgeServerOptions,
   sessions: Set<ServerHttp2Session>,
 ): Http1Server {
-  const http1 = createHttp1(http1Options(limits), listener as (...args: unknown[]) => void);
+  const answering = new WeakSet<Socket>();
+  const http1 = createHttp1(
+    http1Options(limits),
+    markAnswering(answering, listener) as (...args: unknown[]) => void,
+  );
+  answerUnreadable(http1, answering, log);
   const http2 = createHttp2(http2Options(limits), listener as unknown as Http2Listener);
   http2.on('session', (session) => watchSession(session, sessions, limits, clock));
   const [serveHttp1] = http1.listeners('connection') as [(socket: Socket) => void];
@@ -111,10 +120,12 @@ function clearServer(
 const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n');
 
 function secureServer(
-  { listener, limits, clock }: EdgeServerOptions,
+  { listener, limits, clock, log }: EdgeServerOptions,
   { cert, key, clientCa }: ServerTls,
   sessions: Set<ServerHttp2Session>,
 ): ReturnType<typeof createSecureServer> {
+  const answering = new WeakSet<Socket>();
+  const http1Listener = markAnswering(answering, listener);
   const server = createSecureServer(
     {
       ...http2Options(limits),
@@ -125,8 +136,13 @@ function secureServer(
       key,
       ...(clientCa ? { ca: clientCa, requestCert: true, rejectUnauthorized: true } : {}),
     },
-    listener as unknown as Http2Listener,
+    ((request: EdgeRequest, response: EdgeResponse) =>
+      (request.httpVersionMajor === 1 ? http1Listener : listener)(
+        request,
+        response,
+      )) as unknown as Http2Listener,
   );
+  answerUnreadable(server as unknown as Http1Server, answering, log);
   server.on('session', (session) => watchSession(session, sessions, limits, clock));
   return server;
 }
