@@ -166,6 +166,27 @@ test('an account that is banned ends a stream that watches nothing else', async 
   await expect.poll(() => both.texts()).toEqual(['still here']);
 });
 
+test('an account that Telegram bans while it is watched: the stream says so and ends', async () => {
+  const tenantId = randomUUIDv7();
+  const { ann, bob } = await pair(tenantId);
+  const alone = watched(tenantId, { accountIds: [ann.accountId] });
+  await connected(alone);
+  await say(mesh, bob, ann, 'before');
+  await expect.poll(() => alone.texts()).toEqual(['before']);
+  await mesh.control.control.createFault({
+    spec: {
+      scope: { accountIds: [String(ann.account.id)] },
+      fault: { case: 'rpcError', value: { code: 401, text: 'USER_DEACTIVATED_BAN' } },
+    },
+  });
+  // It comes to light at the next call, here that of a connection made anew.
+  await mesh.control.control.closeConnections({ scope: { accountIds: [String(ann.account.id)] } });
+  expect(await alone.ended).toMatchObject({
+    reason: expect.toBeOneOf([ErrorReason.ACCOUNT_BANNED, ErrorReason.SESSION_UNUSABLE]) as ErrorReason,
+  });
+  await mesh.control.control.deleteAllFaults({});
+}, 60_000);
+
 test('the database is away for a while: the stream stays, and all that came arrives once', async () => {
   const tenantId = randomUUIDv7();
   const { ann, bob } = await pair(tenantId);

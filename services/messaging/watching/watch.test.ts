@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import pg from 'pg';
+import { ConnectionState } from '#gen/telegate/messaging/v1/messaging_pb.ts';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { startMessagingMesh, type MessagingMesh } from '../../../tests/support/messaging.ts';
 import { casesOf, connected, numbered, say, watch, type Watched } from './test-watch.ts';
@@ -139,6 +140,23 @@ test('200 watchers of one account cost one connection and one reading of the log
     accountId: String(ann.account.id),
   });
   expect(connections).toHaveLength(1);
+});
+
+test('an account that was refused and that a call has taken since is connected: that is the last word', async () => {
+  const tenantId = randomUUIDv7();
+  const { ann } = await pair(tenantId);
+  const lease = await mesh.lease(tenantId, ann.sessionId);
+  const stream = watched(tenantId, { accountIds: [ann.accountId] });
+  const states = (): ConnectionState[] =>
+    stream.events.flatMap(({ event }) => (event.case === 'connectionState' ? [event.value] : []));
+  await expect.poll(states).toContain(ConnectionState.DEGRADED);
+  await mesh.pool.client(tenantId).releaseLease({ lease });
+  const actor = { actor: { case: 'accountId', value: ann.accountId } } as const;
+  await mesh.client(tenantId).getMe({ actor });
+  // Whoever keeps it for the watch finds it a moment later, and connected.
+  const since = (): ConnectionState[] => states().slice(states().lastIndexOf(ConnectionState.DEGRADED) + 1);
+  await expect.poll(() => since().length).toBeGreaterThanOrEqual(3);
+  await expect.poll(() => since().at(-1)).toBe(ConnectionState.CONNECTED);
 });
 
 test('what another tenant has is not there', async () => {

@@ -11,6 +11,7 @@ import type { TenantSessions } from './directory.ts';
 import * as store from './store.ts';
 import type { Follower, LogEvent, Tail } from './tail.ts';
 import type { Watching } from './open.ts';
+import { stateOf } from './told.ts';
 
 type Out = OutStream<typeof WatchMessagesResponseSchema>;
 
@@ -136,7 +137,7 @@ export class Watch {
 
   #hear(sessionId: bigint, standing: Standing): void {
     if (standing.kind !== 'refused') {
-      if (this.#refused.delete(sessionId)) this.#states.set(sessionId, ConnectionState.CONNECTING);
+      if (this.#refused.delete(sessionId)) void this.#tellAgain(sessionId, standing);
       return this.#wake();
     }
     this.#refused.set(sessionId, standing.error);
@@ -147,6 +148,20 @@ export class Watch {
     const named = this.#follower.sessions;
     // Nothing will come any more.
     if (named && isFinal && this.#refused.size === named.size) this.#end(standing.error);
+    this.#wake();
+  }
+
+  /** The log may have said long ago how it is connected: whoever heard of a refusal since must hear it again. */
+  async #tellAgain(sessionId: bigint, standing: Standing): Promise<void> {
+    const { database, tenantId } = this.#parts;
+    const state =
+      standing.kind === 'here'
+        ? stateOf(standing.session.state)
+        : (await this.#patiently(() => store.connectionStates(database, tenantId, [sessionId])))?.get(
+            sessionId,
+          );
+    if (this.#refused.has(sessionId)) return;
+    this.#states.set(sessionId, state ?? ConnectionState.CONNECTING);
     this.#wake();
   }
 
