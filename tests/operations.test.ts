@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { logKinds } from '#lib/telemetry/log-kinds.ts';
-import { findInstruments } from '../deploy/reference/instruments.ts';
+import { exportedNames, findInstruments } from '../deploy/reference/instruments.ts';
 import { tableInDocument, variablesTable } from '../deploy/reference/variables.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -49,18 +49,10 @@ test('every variable of telemetry that the code reads is explained', () => {
 });
 
 test('alerts ask for metrics that there are', () => {
-  const made = new Set(
-    findInstruments(join(root, 'services')).flatMap(({ name, kind }) => exported(name, kind)),
-  );
+  const made = new Set(findInstruments(join(root, 'services')).flatMap(exportedNames));
   const alerts = operations.slice(operations.indexOf('### Alerts'), operations.indexOf('## When AUTH_KEY'));
   const asked = alerts.match(/\b(?:telegate|nodejs|rpc|http|process)_[a-z0-9_]+/g) ?? [];
   const labels = new Set(['rpc_method']);
   expect(asked.length).toBeGreaterThan(5);
   expect(asked.filter((name) => !made.has(name) && !labels.has(name))).toEqual([]);
 });
-
-function exported(name: string, kind: string): string[] {
-  const plain = name.replaceAll('.', '_');
-  if (kind === 'counter') return [`${plain}_total`];
-  return kind === 'gauge' ? [plain] : [`${plain}_bucket`, `${plain}_sum`, `${plain}_count`];
-}

@@ -40,3 +40,10 @@ function instrumentsOf(source: string): Instrument[] {
     return names.map((name) => ({ name, kind, unit: unit ?? (seconds ? 's' : '') }));
   });
 }
+
+/** The names that Prometheus knows it by. */
+export function exportedNames({ name, kind }: Instrument): string[] {
+  const plain = name.replaceAll('.', '_');
+  if (kind === 'counter') return [`${plain}_total`];
+  return kind === 'gauge' ? [plain] : [`${plain}_bucket`, `${plain}_sum`, `${plain}_count`];
+}
