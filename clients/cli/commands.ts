@@ -6,6 +6,22 @@ import { accountsGet } from './commands/accounts-get.ts';
 import { accountsList } from './commands/accounts-list.ts';
 import { accountsLogout } from './commands/accounts-logout.ts';
 import { accountsPause, accountsResume, accountsUpdate } from './commands/accounts-update.ts';
+import { campaignCreate, campaignPreview, campaignRun } from './commands/campaign-create.ts';
+import { campaignKillSwitch } from './commands/campaign-kill-switch.ts';
+import {
+  campaignActions,
+  campaignCancel,
+  campaignGet,
+  campaignList,
+  campaignPause,
+  campaignResume,
+  campaignWatch,
+} from './commands/campaign-manage.ts';
+import {
+  campaignTargetsList,
+  campaignTargetsRegister,
+  campaignTargetsVerify,
+} from './commands/campaign-targets.ts';
 import { doctor } from './commands/doctor.ts';
 import { keysCreate } from './commands/keys-create.ts';
 import { keysList } from './commands/keys-list.ts';
@@ -67,6 +83,20 @@ export const commands: readonly Command[] = [
   sessionsRestore,
   sessionsDelete,
   sync,
+  campaignTargetsRegister,
+  campaignTargetsVerify,
+  campaignTargetsList,
+  campaignPreview,
+  campaignCreate,
+  campaignRun,
+  campaignList,
+  campaignGet,
+  campaignWatch,
+  campaignActions,
+  campaignPause,
+  campaignResume,
+  campaignCancel,
+  campaignKillSwitch,
   keysCreate,
   keysList,
   keysRevoke,

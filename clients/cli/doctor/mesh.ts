@@ -3,6 +3,7 @@ import { connect as openSocket } from 'node:net';
 import { AccountAuthService } from '#gen/telegate/account_auth/v1/account_auth_service_pb.ts';
 import { Role } from '#gen/telegate/account_auth/v1/identity_pb.ts';
 import { IdentityService } from '#gen/telegate/account_auth/v1/identity_service_pb.ts';
+import { EngagementService } from '#gen/telegate/engagement/v1/engagement_service_pb.ts';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { ConnectionState } from '#gen/telegate/messaging/v1/messaging_pb.ts';
 import { MessagingService } from '#gen/telegate/messaging/v1/messaging_service_pb.ts';
@@ -79,6 +80,7 @@ export async function callFindings(doctor: Doctor, isLocal: boolean): Promise<Fi
     }),
     await asked('connections', () => connectionFinding(doctor)),
     await asked('proxies', () => proxyFinding(doctor, isLocal)),
+    await asked('campaigns', () => campaignFinding(doctor)),
   ];
 }
 
@@ -142,6 +144,18 @@ async function proxyFinding({ service }: Doctor, isLocal: boolean): Promise<Find
     'telegate proxies check; those that stay down: telegate proxies remove. Their accounts wait, or get another.';
   const found = `${text} (${named}${down.length > SHOWN ? ' …' : ''})`;
   return down.length === proxies.length ? fail('proxies', found, remedy) : warn('proxies', found, remedy);
+}
+
+async function campaignFinding({ service }: Doctor): Promise<Finding> {
+  const { tenant, mesh } = await service(EngagementService).call((client) => client.getKillSwitch({}));
+  const on = tenant?.on === true ? tenant : mesh?.on === true ? mesh : undefined;
+  if (!on) return ok('campaigns', 'no kill switch is on');
+  const flag = on === mesh ? ' --mesh' : '';
+  return warn(
+    'campaigns',
+    `the kill switch is on: ${on.reason || 'no reason given'}`,
+    `telegate campaign kill-switch off${flag}, when the reason is gone.`,
+  );
 }
 
 /** DC 2 of the real Telegram, as its own clients know it. */
