@@ -9,6 +9,7 @@ import { readMeshTls } from '#lib/rpc/tls.ts';
 import { openService, serveService } from '#lib/service/service.ts';
 import { REAL_TELEGRAM } from '#lib/telegram/environment.ts';
 import { findTelegram } from '#lib/telegram/find-environment.ts';
+import { consumeActors } from './actions/account-events.ts';
 import { actionPieces, startActions } from './actions/actions.ts';
 import { waitForJobs } from './actions/job-schema.ts';
 import { actionRoutes } from './actions/routes.ts';
@@ -103,6 +104,8 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   onStop('verifying', () => verifying.stop());
   const administrators = await consumeAccounts(database, bus);
   onStop('administrators', () => administrators.stop());
+  const actors = await consumeActors(engagement, bus);
+  onStop('actors', () => actors.stop());
 
   const actions = startActions(engagement, {
     url: config.databaseUrl,
