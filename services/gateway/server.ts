@@ -142,7 +142,7 @@ function secureServer(
         response,
       )) as unknown as Http2Listener,
   );
-  answerUnreadable(server as unknown as Http1Server, answering, log);
+  answerUnreadable(server, answering, log);
   server.on('session', (session) => watchSession(session, sessions, limits, clock));
   return server;
 }
