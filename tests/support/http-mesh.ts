@@ -27,6 +27,8 @@ export interface HttpMesh {
   codeOf(phone: string): string;
   /** A SOCKS5 proxy through which the local Telegram is reached. */
   workingProxy(): Promise<{ host: string; port: number; username: string; password: string }>;
+  /** Of the gateway at `url`, parsed. */
+  gatewayLog(): readonly Record<string, unknown>[];
   /** One more gateway, of another mesh in part. */
   gateway(env: Record<string, string>): Promise<string>;
   stop(): Promise<void>;
@@ -143,6 +145,7 @@ export async function startHttpMesh(): Promise<HttpMesh> {
     call,
     codeOf,
     gateway,
+    gatewayLog: () => gateways[0]!.log,
     user: () => newUser({}),
     async colleague(owner) {
       const response = await fetch(`${url}/telegate.account_auth.v1.IdentityService/CreateInvitation`, {

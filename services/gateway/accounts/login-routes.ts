@@ -38,7 +38,7 @@ export function accountLoginRoutes(accountAuth: MeshClients['accountAuth']): Des
       },
       async handle({ exchange, options }) {
         const phone = await phoneOf(pathId(exchange, 'account_id', 'Account not found'), options);
-        return json(await startLogin(accountAuth, phone, options, exchange.edge.clock.now()));
+        return json(await startLogin(accountAuth, phone, options, exchange.edge.clock));
       },
     }),
     route({

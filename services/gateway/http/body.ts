@@ -1,4 +1,5 @@
-import type { EdgeRequest } from '../edge.ts';
+import type { EdgeCall } from '../edge-call.ts';
+import { readBody } from '../read-body.ts';
 import { detail, Refusal, type FieldFault } from './answer.ts';
 
 /** What a body holds, by name: of a form, text, or a list of texts where a name comes twice. */
@@ -12,9 +13,9 @@ export function isForm(type: string): boolean {
 }
 
 /** The fields of a JSON object or of a form; none when there is no body. Other types are refused as FastAPI does. */
-export async function readFields(request: EdgeRequest, maxBytes: number): Promise<BodyFields> {
-  const type = request.headers['content-type'] ?? '';
-  const body = await readBody(request, maxBytes);
+export async function readFields(call: EdgeCall, maxBytes: number): Promise<BodyFields> {
+  const type = call.get('content-type') ?? '';
+  const body = await readBody(call, maxBytes);
   if (body.length === 0) return new Map();
   if (isForm(type)) return formFields(await parseForm(body, type));
   const isJson = type === '' || JSON_TYPE.test(mediaType(type));
@@ -30,25 +31,12 @@ export async function readFields(request: EdgeRequest, maxBytes: number): Promis
   return new Map(Object.entries(value));
 }
 
-export async function parseForm(body: Buffer<ArrayBuffer>, type: string): Promise<FormData> {
+export async function parseForm(body: Buffer, type: string): Promise<FormData> {
   try {
-    return await new Response(body, { headers: { 'content-type': type } }).formData();
+    return await new Response(Uint8Array.from(body), { headers: { 'content-type': type } }).formData();
   } catch {
     throw unreadable();
   }
-}
-
-export async function readBody(request: EdgeRequest, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Not destroyed when it is too large: the connection must live to carry the refusal.
-  const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > maxBytes) throw new Refusal(detail(413, `The body is over the limit of ${maxBytes} bytes`));
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function mediaType(type: string): string {

@@ -1,7 +1,8 @@
 import type { Authenticated } from '#lib/auth/authenticate.ts';
 import type { EdgeCall } from '../edge-call.ts';
-import type { Edge, EdgeRequest } from '../edge.ts';
-import { isForm, parseForm, readBody, readFields, type BodyFields } from './body.ts';
+import type { Edge } from '../edge.ts';
+import { readBody } from '../read-body.ts';
+import { isForm, parseForm, readFields, type BodyFields } from './body.ts';
 
 /** One request to a plain HTTP route. */
 export interface Exchange {
@@ -34,16 +35,16 @@ export function createExchange(edge: Edge, call: EdgeCall, params: ReadonlyMap<s
       const value = request.headers[name];
       return Array.isArray(value) ? value[0] : value;
     },
-    form: () => (form ??= readForm(request, edge.limits.maxFormBytes)),
-    fields: () => (fields ??= readFields(request, edge.limits.maxFormBytes)),
+    form: () => (form ??= readForm(call, edge.limits.maxFormBytes)),
+    fields: () => (fields ??= readFields(call, edge.limits.maxFormBytes)),
     admit: (authenticated, timeoutMs) => call.admit('unary', authenticated, timeoutMs),
   };
 }
 
-async function readForm(request: EdgeRequest, maxBytes: number): Promise<ReadonlyMap<string, string>> {
-  const type = request.headers['content-type'] ?? '';
+async function readForm(call: EdgeCall, maxBytes: number): Promise<ReadonlyMap<string, string>> {
+  const type = call.get('content-type') ?? '';
   if (!isForm(type)) return new Map();
-  const body = await readBody(request, maxBytes);
+  const body = await readBody(call, maxBytes);
   if (body.length === 0) return new Map();
   const fields = new Map<string, string>();
   for (const [name, value] of await parseForm(body, type))

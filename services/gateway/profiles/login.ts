@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { CodeKind, LoginState, type Account, type Login } from '#gen/telegate/account_auth/v1/account_pb.ts';
 import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
+import type { Clock } from '#lib/lifecycle/clock.ts';
 import type { CallOptions } from '#lib/rpc/client-state.ts';
 import { toDomainError } from '#lib/rpc/status.ts';
 import { nullable, object, text, wholeNumber } from '../docs/schema.ts';
@@ -42,7 +43,12 @@ export const passwordRequiredSchema = object({
 });
 
 /** Asks Telegram for a code; while a login lives, it is answered again. */
-export async function startLogin(accountAuth: AccountAuth, phone: string, options: CallOptions, now: number) {
+export async function startLogin(
+  accountAuth: AccountAuth,
+  phone: string,
+  options: CallOptions,
+  clock: Pick<Clock, 'now'>,
+) {
   const { login } = await accountAuth.startLogin({ phone }, options);
   if (!(await ownLogin(accountAuth, phone, options)))
     throw new Refusal(
@@ -58,7 +64,8 @@ export async function startLogin(accountAuth: AccountAuth, phone: string, option
     phone: login!.phone,
     code_sent: isSent,
     code_type: isSent ? CODE_TYPES[codeKind] : null,
-    timeout: isSent && resendTime ? Math.max(0, Math.round((timestampMs(resendTime) - now) / 1_000)) : null,
+    timeout:
+      isSent && resendTime ? Math.max(0, Math.round((timestampMs(resendTime) - clock.now()) / 1_000)) : null,
   };
 }
 

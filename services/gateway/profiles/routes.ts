@@ -61,7 +61,7 @@ export function profileRoutes({ accountAuth }: Pick<MeshClients, 'accountAuth'>)
           409: answer('Somebody else is logging the phone in, or the account is banned.', ref('Error')),
         },
         handle: async ({ input, options, exchange }) =>
-          json(await startLogin(accountAuth, input.phone, options, exchange.edge.clock.now())),
+          json(await startLogin(accountAuth, input.phone, options, exchange.edge.clock)),
       }),
       route({
         method: 'POST',

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { createConnection } from 'node:net';
 import { expect, test } from 'vitest';
 import type { CallOptions, HttpMesh } from '../../support/http-mesh.ts';
 
@@ -64,6 +67,39 @@ export function badInputCases(mesh: () => HttpMesh): void {
     const body = Buffer.from(JSON.stringify({ email, password, remember: true }));
     const response = await fetch(`${url}/auth/login`, { method: 'POST', body });
     expect(response.status).toBe(200);
+  });
+
+  test('over HTTP/2 too, with a body and without', async () => {
+    const session = connect(mesh().url);
+    const ask = async (path: string, body?: string): Promise<{ status: unknown; text: string }> => {
+      const stream = session.request({ ':method': 'POST', ':path': path, ...(body ? JSON_TYPE : {}) });
+      stream.end(body);
+      const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+      return { status: headers[':status'], text: (await stream.setEncoding('utf8').toArray()).join('') };
+    };
+    try {
+      expect(await ask('/refresh')).toMatchObject({ status: 401 });
+      const { email, password } = await mesh().user();
+      const answer = await ask('/auth/login', JSON.stringify({ email, password }));
+      expect(answer).toMatchObject({ status: 200, text: expect.stringContaining('access_token') });
+    } finally {
+      session.destroy();
+    }
+  });
+
+  test('a sender that leaves in the middle of its body is no fault of the gateway', async () => {
+    const { url, user, gatewayLog } = mesh();
+    await user();
+    const { hostname, port } = new URL(url);
+    const socket = createConnection({ host: hostname, port: Number(port) });
+    await once(socket, 'connect');
+    const head =
+      'POST /auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50';
+    await new Promise((resolve) => socket.write(`${head}\r\n\r\n{"email"`, resolve));
+    socket.destroy();
+    // One more that is answered: what came before it has been seen to.
+    await user();
+    expect(gatewayLog().filter(({ level }) => level === 'error' || level === 50)).toEqual([]);
   });
 
   const closed = [
