@@ -27,7 +27,8 @@ test('a line of JSON reads as time, level, message and what else there is', () =
     time: '2026-01-02T03:04:05.678Z',
     service: 'session-pool',
     pid: 1,
-    kind: 'x_happened',
+    kind: 'process',
+    event: 'x_happened',
     message: 'it happened',
     place: 'over there',
     times: 2,
@@ -36,6 +37,12 @@ test('a line of JSON reads as time, level, message and what else there is', () =
   expect(readableLine(line)).toEqual({
     severity: 'loud',
     text: '03:04:05.678 warn  it happened place="over there" times=2 err="no"',
+  });
+});
+
+test.for(['request', 'auth', 'send', 'business'])('a line of the kind %s is quiet at any level', (kind) => {
+  expect(readableLine(JSON.stringify({ level: 'warn', kind, message: 'm' }))).toMatchObject({
+    severity: 'quiet',
   });
 });
 

@@ -24,6 +24,9 @@ export interface LogLine {
   text: string;
 }
 
+/** What callers did and were refused is theirs to know; the terminal is for how the mesh does. */
+const OF_CALLERS: ReadonlySet<unknown> = new Set(['request', 'auth', 'send', 'business']);
+
 /** What a service writes as JSON, as a person reads it; other text stays as it is and is loud. */
 export function readableLine(line: string): LogLine {
   const fields = parse(line);
@@ -32,7 +35,8 @@ export function readableLine(line: string): LogLine {
     level,
     time,
     message,
-    kind: _kind,
+    kind,
+    event: _event,
     service: _service,
     pid: _pid,
     version: _version,
@@ -41,7 +45,7 @@ export function readableLine(line: string): LogLine {
   const clock = typeof time === 'string' ? `${time.slice(11, 23)} ` : '';
   const details = Object.entries(rest).map(([name, value]) => ` ${name}=${shown(value)}`);
   return {
-    severity: severityOf(level),
+    severity: OF_CALLERS.has(kind) ? 'quiet' : severityOf(level),
     text: `${clock}${String(level).padEnd(5)} ${typeof message === 'string' ? message : ''}${details.join('')}`,
   };
 }
