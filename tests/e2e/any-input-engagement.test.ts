@@ -39,7 +39,7 @@ beforeAll(async () => {
   theirs = { tenantId, client, account: account!, channel, targetId, campaignId: '' };
   const { campaign } = await client.createCampaign({ campaign: campaignOf(account!.accountId) });
   theirs.campaignId = campaign!.campaignId;
-}, 90_000);
+}, 180_000);
 afterAll(() => mesh.stop());
 
 function campaignOf(accountId: string) {

@@ -13,7 +13,7 @@ import { planActions, type PlanAccount } from './plan.ts';
 import { choosePosts, roomAt } from './posts.ts';
 import { checkVerified, prepare, verifyAnew } from './prepare.ts';
 import { tellProgress, type ChangedCampaign } from './progress.ts';
-import { findCampaigns, type CampaignRow } from './store.ts';
+import { findCampaigns, readClock, type CampaignRow } from './store.ts';
 import { finishFilling } from './transitions.ts';
 
 /** What is found out about a campaign before it begins takes no longer. */
@@ -83,7 +83,7 @@ export async function beginCampaign(
 }
 
 async function begin(engagement: Engagement, row: CampaignRow, parent: Parent): Promise<void> {
-  const { database, clock } = engagement;
+  const { database } = engagement;
   const { tenant_id: tenantId, campaign_id: campaignId, target_id: targetId } = row;
   const known = (await findTarget(database.kysely, tenantId, targetId))!;
   checkVerified(known);
@@ -93,7 +93,7 @@ async function begin(engagement: Engagement, row: CampaignRow, parent: Parent): 
     targetId,
     kind: row.kind,
     plan: row.plan,
-    startMs: Math.max(clock.now(), row.start_time.getTime()),
+    startMs: Math.max(await readClock(database.kysely), row.start_time.getTime()),
     endMs: row.end_time?.getTime(),
   });
   const { plan, posts, accounts } = prepared;
@@ -168,7 +168,7 @@ export async function planPosts(
   row: CampaignRow,
   posts: readonly { readonly postId: bigint; readonly notBeforeMs: number }[],
 ): Promise<number> {
-  const { database, clock, settings, random } = engagement;
+  const { database, settings, random } = engagement;
   const accounts = await actingAccounts(engagement, row.campaign_id);
   const room = await roomAt(
     database.kysely,
@@ -176,7 +176,7 @@ export async function planPosts(
     posts.map(({ postId }) => postId),
   );
   const { dues } = planActions({
-    startMs: Math.max(clock.now(), row.start_time.getTime()),
+    startMs: Math.max(await readClock(database.kysely), row.start_time.getTime()),
     accounts,
     posts: posts.map((post) => ({ ...post, room: room.get(post.postId)! })),
     pace: row.plan.pace,

@@ -42,7 +42,7 @@ beforeAll(async () => {
   channel = await mesh.channel(accounts[0]!, 6);
   const { target } = await client.registerTarget({ channel: channel.username });
   targetId = target!.targetId;
-}, 90_000);
+}, 180_000);
 afterAll(() => mesh.stop());
 
 type Wanted = Parameters<EngagementClient['createCampaign']>[0]['campaign'] & object;
@@ -396,15 +396,15 @@ describe('the kill switch', () => {
 
   test('of the mesh is the operator’s, and stops every tenant', async () => {
     const { campaignId } = await created();
-    const mesh_ = { scope: KillSwitchScope.MESH, reason: 'all of it' };
-    await expect(client.setKillSwitch({ ...mesh_, on: true })).rejects.toMatchObject({
+    const ofMesh = { scope: KillSwitchScope.MESH, reason: 'all of it' };
+    await expect(client.setKillSwitch({ ...ofMesh, on: true })).rejects.toMatchObject({
       reason: ErrorReason.SCOPE_MISSING,
     });
     const operator = mesh.client(randomUUIDv7(), { role: 'operator' });
-    await operator.setKillSwitch({ ...mesh_, on: true });
+    await operator.setKillSwitch({ ...ofMesh, on: true });
     expect(await read(campaignId)).toMatchObject({ pauseCause: PauseCause.KILL_SWITCH });
     await expect(created()).rejects.toMatchObject({ reason: ErrorReason.ENGAGEMENT_STOPPED });
-    await operator.setKillSwitch({ ...mesh_, on: false });
+    await operator.setKillSwitch({ ...ofMesh, on: false });
     await client.cancelCampaign({ campaignId });
   });
 });

@@ -29,7 +29,7 @@ import { campaignMessage } from './messages.ts';
 import { checkVerified, prepare, verifiedTarget, verifyAnew, type Prepared } from './prepare.ts';
 import { tellProgress } from './progress.ts';
 import type { CampaignWish } from './requests.ts';
-import { findCampaign, type CampaignRow } from './store.ts';
+import { findCampaign, readClock, type CampaignRow } from './store.ts';
 import { finishFilling } from './transitions.ts';
 
 /** Campaigns of a tenant that have not ended, at the most. */
@@ -44,7 +44,7 @@ export async function createCampaign(
   request: CreateCampaignRequest,
   wish: CampaignWish,
 ): Promise<CreateCampaignResponse> {
-  const { database, clock } = engagement;
+  const { database } = engagement;
   const { principal } = ctx;
   const key = replayKey(principal, 'CreateCampaign', request.requestId, CreateCampaignRequestSchema, request);
   const before = key && (await earlier(database.kysely, key));
@@ -53,7 +53,7 @@ export async function createCampaign(
   const parent = carriedOn(ctx);
   const known = await verifiedTarget(engagement, principal.tenantId, wish.targetId);
   const target = await verifyAnew(engagement, parent, known, principal.subject);
-  const nowMs = clock.now();
+  const nowMs = await readClock(database.kysely);
   const startMs = Math.max(nowMs, wish.startMs ?? nowMs);
   const prepared = await prepare(engagement, parent, target, {
     ...wish,

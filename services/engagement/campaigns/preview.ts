@@ -8,6 +8,7 @@ import { KIND_VALUES } from './messages.ts';
 import { drawWeighted } from './plan.ts';
 import { prepare, verifiedTarget, type Prepared } from './prepare.ts';
 import type { CampaignWish } from './requests.ts';
+import { readClock } from './store.ts';
 
 const SHOWN_ACTIONS = 100;
 
@@ -20,7 +21,7 @@ export async function previewCampaign(
 ): Promise<MessageInitShape<typeof PreviewCampaignResponseSchema>> {
   const { tenantId } = ctx.principal;
   const target = await verifiedTarget(engagement, tenantId, wish.targetId);
-  const nowMs = engagement.clock.now();
+  const nowMs = await readClock(engagement.database.kysely);
   const prepared = await prepare(engagement, carriedOn(ctx), target, {
     ...wish,
     tenantId,

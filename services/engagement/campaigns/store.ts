@@ -95,6 +95,12 @@ export async function listCampaigns(
   return rows;
 }
 
+/** By the database's clock, which alone counts: those of processes may differ, or be set. Epoch milliseconds. */
+export async function readClock(executor: QueryExecutorProvider): Promise<number> {
+  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(executor);
+  return rows[0]!.now.getTime();
+}
+
 /** What stands beside campaigns' own rows, in three statements whatever their number. */
 export async function shown(
   executor: QueryExecutorProvider,

@@ -71,6 +71,21 @@ const UNKNOWN: ReadonlySet<ErrorReason> = new Set([
   ErrorReason.INTERNAL,
 ]);
 
+/** What keeps one account from answering, and says nothing of others. */
+const OF_ACCOUNT: ReadonlySet<ErrorReason> = new Set([
+  ErrorReason.FLOOD_WAIT,
+  ErrorReason.SESSION_LEASED,
+  ErrorReason.EGRESS_CLAIMED,
+  ErrorReason.NO_FREE_SESSION,
+  ErrorReason.NO_EGRESS,
+  ErrorReason.LEASE_LOST,
+  ErrorReason.SESSION_UNUSABLE,
+]);
+
+export function isOfAccount({ reason }: DomainError): boolean {
+  return OF_ACCOUNT.has(reason);
+}
+
 const NO: ReadonlySet<ErrorReason> = new Set([
   ErrorReason.NEEDS_LOGIN,
   ErrorReason.ACCOUNT_BANNED,

@@ -66,7 +66,7 @@ async function verify(engagement: Engagement, target: TargetRow, signal: AbortSi
   } catch (error) {
     if (signal.aborted) return;
     engagement.log.warn(
-      { kind: 'target_sweep', err: error, target_id: target.target_id },
+      { event: 'target_sweep', err: error, target_id: target.target_id },
       'a target could not be verified; it is tried again',
     );
   }

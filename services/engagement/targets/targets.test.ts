@@ -44,7 +44,7 @@ beforeAll(async () => {
   tenantId = randomUUIDv7();
   client = mesh.client(tenantId);
   accounts = await mesh.accounts(tenantId, 2);
-}, 90_000);
+}, 180_000);
 afterAll(async () => {
   await database.close();
   await mesh.stop();

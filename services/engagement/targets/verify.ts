@@ -1,6 +1,14 @@
 import { AccountState, AccountStatus } from '#gen/telegate/account_auth/v1/account_pb.ts';
+import type { DomainError } from '#lib/rpc/errors.ts';
 import type { Engagement, Parent } from '../engagement.ts';
-import { channelName, verdictOfError, verdictOfRole, type SeenChannel, type Verdict } from './model.ts';
+import {
+  channelName,
+  isOfAccount,
+  verdictOfError,
+  verdictOfRole,
+  type SeenChannel,
+  type Verdict,
+} from './model.ts';
 
 /** Accounts that are asked in turn, at the most. */
 export const MOST_ASKED = 10;
@@ -11,7 +19,7 @@ export type Finding =
   | { readonly kind: 'verified'; readonly accountId: string; readonly seen: SeenChannel }
   /** `why` in words; `asked` of how many. */
   | { readonly kind: 'nobody'; readonly why: string }
-  | { readonly kind: 'unknown'; readonly why: string; readonly error: unknown };
+  | { readonly kind: 'unknown'; readonly why: string; readonly error: DomainError };
 
 /** Asks one account what it is in a channel. Throws what is wrong with the request itself. */
 async function ask(
@@ -45,8 +53,11 @@ export async function findAdministrator(
   for (const accountId of accountIds) {
     const verdict = await ask(engagement, parent, accountId, wanted);
     if (verdict.kind === 'administers') return { kind: 'verified', accountId, seen: verdict.seen };
-    if (verdict.kind === 'unknown') unknown ??= verdict;
-    else whys.push(`${accountId}: ${verdict.why}`);
+    if (verdict.kind === 'unknown') {
+      unknown ??= verdict;
+      // The next one would not be answered either.
+      if (!isOfAccount(verdict.error)) break;
+    } else whys.push(`${accountId}: ${verdict.why}`);
   }
   // Whoever could not be asked may be the one.
   if (unknown) return { kind: 'unknown', why: unknown.why, error: unknown.error };
@@ -94,8 +105,10 @@ export async function verifyKnown(
 ): Promise<Finding> {
   const { channel, admin_account_id: admin } = target;
   const before = await findAdministrator(engagement, parent, [admin], { name: channel, channel });
-  if (before.kind !== 'nobody') return before;
+  if (before.kind === 'verified' || (before.kind === 'unknown' && !isOfAccount(before.error))) return before;
   const others = (await accountsToAsk(engagement, parent, admin)).slice(1);
   const found = await findAdministrator(engagement, parent, others, { name: channelName(target), channel });
-  return found.kind === 'nobody' ? before : found;
+  if (found.kind === 'verified') return found;
+  // Who administered it last says more than the others; but whoever could not be asked may be the one.
+  return before.kind === 'nobody' && found.kind === 'unknown' ? found : before;
 }
