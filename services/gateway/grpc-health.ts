@@ -62,7 +62,6 @@ export function healthBridge(
     },
   };
   return bridge(HealthService, local as unknown as Client<DescService>, {
-    hidden: ['list'],
     open: ['check', 'watch'],
     longLived: ['watch'],
   });

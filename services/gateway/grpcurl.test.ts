@@ -68,6 +68,7 @@ describe('reflection', () => {
     const fields = file!.messageType.flatMap(({ field }) => field);
     const named = fields.filter((field) => isFieldSet(field, FieldDescriptorProtoSchema.field.typeName));
     expect(named.map(({ typeName }) => typeName)).not.toContain('');
+    expect(file!.messageType.flatMap(({ nestedType }) => nestedType)).toEqual([]);
     expect(await ask({ fileContainingSymbol: 'no.such.Thing' })).toMatchObject({
       errorResponse: { errorCode: 5 },
     });
