@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readArguments, sharedOptions } from './arguments.ts';
 import { commands } from './commands.ts';
@@ -33,6 +34,18 @@ test.each(commands.flatMap(({ name, examples }) => examples.map((example) => [na
     expect(nameRead(...words.slice(1))).toBe(name);
   },
 );
+
+test('the commands of docs/cli.md are understood', () => {
+  const written = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8');
+  const calls = [...written.matchAll(/^\$ npx telegate (.+)$/gm)].map((match) => match[1]!);
+  expect(calls.length).toBeGreaterThan(8);
+  for (const call of calls) {
+    const words = [...call.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2]!);
+    expect({ call, name: nameRead(...words) }).toEqual({ call, name: expect.any(String) });
+  }
+  // The table names every command by its first word, and its second where there is one.
+  for (const { name } of commands) expect(written).toMatch(new RegExp(`\\b${name.split(' ').at(-1)}\\b`));
+});
 
 test('no two commands have one name, and none takes an option that all take', () => {
   expect(new Set(commands.map(({ name }) => name)).size).toBe(commands.length);

@@ -148,14 +148,16 @@ async function setAccounts(
   }).accounts!;
 }
 
-function setParts<K extends 'pace' | 'comments'>(
+function setParts(
   campaign: Campaign,
-  key: K,
+  key: 'pace' | 'comments',
   parts: Readonly<Record<string, unknown>>,
 ): void {
   const given = Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
   if (Object.keys(given).length === 0) return;
-  campaign[key] = Object.assign(campaign[key] ?? decoded({ [key]: {} })[key]!, given);
+  campaign.pace ??= key === 'pace' ? decoded({ pace: {} }).pace : undefined;
+  campaign.comments ??= key === 'comments' ? decoded({ comments: {} }).comments : undefined;
+  Object.assign(campaign[key]!, given);
 }
 
 function readShare(option: string, raw: string | undefined): number | undefined {
