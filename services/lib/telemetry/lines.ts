@@ -16,6 +16,8 @@ export type LineFields = Record<string, string | number | boolean | undefined>;
  */
 export interface Lines {
   readonly calls: CallShare;
+  /** How many found nobody to take them. */
+  readonly dropped: number;
   write(
     level: 'info' | 'warn',
     kind: LogKind,
@@ -44,6 +46,9 @@ export function registerLines(log: Logger, output: LogOutput, base: LineFields, 
     .join('');
   known.set(log, {
     calls,
+    get dropped() {
+      return output.dropped;
+    },
     write(level, kind, event, message, fields, spanContext) {
       if (!log.isLevelEnabled(level)) return;
       let line = `{"level":"${level}","time":"${isoTime()}"${about},"kind":"${kind}","event":"${event}"`;
@@ -62,6 +67,7 @@ export function registerLines(log: Logger, output: LogOutput, base: LineFields, 
 function throughLogger(log: Logger): Lines {
   return {
     calls: everyCall,
+    dropped: 0,
     write(level, kind, event, message, fields, spanContext) {
       const ids = spanContext && { trace_id: spanContext.traceId, span_id: spanContext.spanId };
       log[level]({ kind, event, ...ids, ...redacted(fields) }, message);

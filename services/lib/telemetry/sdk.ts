@@ -15,6 +15,7 @@ import { NodeSDK } from '@opentelemetry/sdk-node';
 import { BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { systemClock, within, expired, type Clock } from '../lifecycle/clock.ts';
 import { logExporters, metricExporters, spanExporters } from './exporters.ts';
+import { linesOf } from './lines.ts';
 import { startLogExport, stopLogExport } from './log-export.ts';
 import type { Logger } from './log.ts';
 import { meter, startMetrics, stopMetrics } from './metrics.ts';
@@ -58,6 +59,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   const resource = createResource(options);
   const meterProvider = startMetrics(resource, readers);
   const stopObserving = observeProcess(meter());
+  if (log) countDropped(log);
   const sdk = exporters.length > 0 ? startRecording(exporters, resource, meterProvider, settings) : undefined;
   if (!sdk) registerUnrecorded();
   const lines =
@@ -83,6 +85,16 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
 
   let stopped: Promise<void> | undefined;
   return { shutdown: () => (stopped ??= shutdown()) };
+}
+
+function countDropped(log: Logger): void {
+  const lines = linesOf(log);
+  meter()
+    .createObservableCounter('telegate.log.dropped', {
+      unit: '{line}',
+      description: 'Lines that standard output did not take: whoever reads it stopped.',
+    })
+    .addCallback((result) => result.observe(lines.dropped));
 }
 
 function startRecording(
