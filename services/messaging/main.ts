@@ -69,7 +69,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     wakeRelay,
     onStop,
     masterKeys: config.masterKey,
-    sessionPoolAddress: config.sessionPoolAddress.split(',')[0]!.trim(),
+    sessionPoolAddresses: addressesOf(config),
     environment: telegram?.id ?? REAL_TELEGRAM,
     settings: { mostEvents, keepMs },
   });
@@ -152,7 +152,7 @@ function whichTelegram({
 
 function settingsOf(config: Config): ConnectionSettings {
   return {
-    sessionPoolAddresses: config.sessionPoolAddress.split(',').map((address) => address.trim()),
+    sessionPoolAddresses: addressesOf(config),
     proxyRegistryAddress: config.proxyRegistryAddress,
     allowDirect: config.allowDirect,
     idleLimitMs: config.idleLimit,
@@ -174,4 +174,8 @@ function ownAddress(): string {
     .flatMap((addresses) => addresses ?? [])
     .find(({ family, internal }) => family === 'IPv4' && !internal);
   return outward?.address ?? hostname();
+}
+
+function addressesOf({ sessionPoolAddress }: Config): string[] {
+  return sessionPoolAddress.split(',').map((address) => address.trim());
 }

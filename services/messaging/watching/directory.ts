@@ -1,13 +1,13 @@
 import { servicePrincipal } from '#lib/auth/principal.ts';
 import type { Consumer, EventBus } from '#lib/events/bus.ts';
 import { pause, type Clock } from '#lib/lifecycle/clock.ts';
-import type { Client } from '#lib/rpc/client.ts';
 import { DependencyUnavailable } from '#lib/rpc/errors.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
-import type { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
+import type { Replicas } from '#lib/telegram/held/replicas.ts';
+import type { ListSessionsResponse } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 
 export interface DirectoryParts {
-  readonly pool: Pick<Client<typeof SessionPoolService>, 'listSessions'>;
+  readonly pools: Replicas;
   /** The Telegram that this process is for: sessions of others are none of its. */
   readonly environment: string;
   readonly bus: EventBus;
@@ -167,21 +167,31 @@ class Tenant {
     this.#isFollowing = false;
   }
 
-  async #read(): Promise<void> {
-    const { pool, environment } = this.#parts;
+  /** Of one replica after the other. */
+  async #page(pageToken: string): Promise<ListSessionsResponse> {
+    const { pools } = this.#parts;
     const parent = {
       principal: servicePrincipal('messaging', this.#tenantId),
       signal: this.#stopping,
       remainingMs: () => CALL_MS,
     };
+    for (let asked = 1; ; asked += 1) {
+      const client = pools.current;
+      try {
+        return await client.listSessions({ pageSize: PAGE, pageToken }, { parent });
+      } catch (cause) {
+        pools.leave(client);
+        if (asked >= pools.count) throw new DependencyUnavailable('session-pool', { cause });
+      }
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { environment } = this.#parts;
     const found = new Map<bigint, string>();
     let pageToken = '';
     do {
-      const page = await pool
-        .listSessions({ pageSize: PAGE, pageToken }, { parent })
-        .catch((cause: unknown) => {
-          throw new DependencyUnavailable('session-pool', { cause });
-        });
+      const page = await this.#page(pageToken);
       for (const session of page.sessions)
         if (session.environment === environment) found.set(session.sessionId, session.accountId);
       pageToken = page.nextPageToken;

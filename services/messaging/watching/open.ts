@@ -6,6 +6,7 @@ import type { Clock } from '#lib/lifecycle/clock.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
 import { connect, type ClientTls } from '#lib/rpc/client.ts';
 import type { Entities } from '#lib/telegram/updates/notice.ts';
+import { Replicas } from '#lib/telegram/held/replicas.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import type { Connections, UpdatesSource } from '../connections/live-session.ts';
 import type { Piece } from '../housekeeping.ts';
@@ -35,7 +36,8 @@ export interface WatchingOptions {
   readonly database: MessagingDatabase;
   readonly masterKeys: MasterKeys;
   readonly bus: EventBus;
-  readonly sessionPoolAddress: string;
+  /** One for each replica, or a name that stands for all. */
+  readonly sessionPoolAddresses: readonly string[];
   /** Of the mesh, for the caller of the call at hand. */
   readonly tokenFor: (caller: Principal) => Promise<string>;
   readonly tls: ClientTls | undefined;
@@ -72,15 +74,17 @@ export function openWatching(options: WatchingOptions): OpenedWatching {
   const tails = new Tails({ url, database, keys, processId, clock, log });
   onStop('watched logs', () => tails.close());
   const { environment, bus, tokenFor, tls } = options;
-  const pool = connect(SessionPoolService, {
-    address: options.sessionPoolAddress,
-    token: (caller) => tokenFor(caller!),
-    balancing: 'round_robin',
-    ...(tls ? { tls } : {}),
-  });
-  onStop('session-pool client of watches', () => pool.close());
+  const pools = options.sessionPoolAddresses.map((address) =>
+    connect(SessionPoolService, {
+      address,
+      token: (caller) => tokenFor(caller!),
+      balancing: 'round_robin',
+      ...(tls ? { tls } : {}),
+    }),
+  );
+  onStop('session-pool clients of watches', () => pools.forEach((pool) => pool.close()));
   let learn: Learn | undefined;
-  const directory = new Directory({ pool, environment, bus, processId, clock, log });
+  const directory = new Directory({ pools: new Replicas(pools), environment, bus, processId, clock, log });
   onStop('directory of watched sessions', () => directory.close());
   const metrics = observeWatching();
   onStop('watch metrics', () => metrics.stop());

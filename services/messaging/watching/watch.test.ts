@@ -150,6 +150,8 @@ test('an account that was refused and that a call has taken since is connected: 
   const states = (): ConnectionState[] =>
     stream.events.flatMap(({ event }) => (event.case === 'connectionState' ? [event.value] : []));
   await expect.poll(states).toContain(ConnectionState.DEGRADED);
+  const degraded = stream.events.find(({ event }) => event.value === ConnectionState.DEGRADED);
+  expect(degraded!.stateReason).toContain('a desk');
   await mesh.pool.client(tenantId).releaseLease({ lease });
   const actor = { actor: { case: 'accountId', value: ann.accountId } } as const;
   await mesh.client(tenantId).getMe({ actor });

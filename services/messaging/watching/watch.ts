@@ -25,6 +25,8 @@ export interface WatchParts extends Omit<Watching, 'directory'> {
   readonly ctx: CallContext;
 }
 
+const UNREACHABLE =
+  'No connection to Telegram can be made by the way that the account goes; it is tried again.';
 const PAGE = 200;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2_000;
@@ -177,7 +179,13 @@ export class Watch {
       cursor: cursorOf(this.#position),
       accountId: this.#accountOf(sessionId),
       event: { case: 'connectionState', value },
+      stateReason: this.#whyDegraded(sessionId, value),
     });
+  }
+
+  #whyDegraded(sessionId: bigint, state: ConnectionState): string {
+    if (state !== ConnectionState.DEGRADED) return '';
+    return this.#refused.get(sessionId)?.message ?? UNREACHABLE;
   }
 
   #accountOf(sessionId: bigint): string {
@@ -210,6 +218,8 @@ export class Watch {
         cursor: cursorOf(position),
         accountId: this.#accountOf(sessionId) || response.accountId,
         event: response.event,
+        stateReason:
+          response.event.case === 'connectionState' ? this.#whyDegraded(sessionId, response.event.value) : '',
       });
     this.#position = position;
   }

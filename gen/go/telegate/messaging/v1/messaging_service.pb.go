@@ -2062,7 +2062,9 @@ type WatchMessagesResponse struct {
 	//	*WatchMessagesResponse_ReactionsChanged
 	//	*WatchMessagesResponse_Gap
 	//	*WatchMessagesResponse_ConnectionState
-	Event         isWatchMessagesResponse_Event `protobuf_oneof:"event"`
+	Event isWatchMessagesResponse_Event `protobuf_oneof:"event"`
+	// Of a `connection_state` that is DEGRADED: why, in plain words.
+	StateReason   string `protobuf:"bytes,10,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2179,6 +2181,13 @@ func (x *WatchMessagesResponse) GetConnectionState() ConnectionState {
 		}
 	}
 	return ConnectionState_CONNECTION_STATE_UNSPECIFIED
+}
+
+func (x *WatchMessagesResponse) GetStateReason() string {
+	if x != nil {
+		return x.StateReason
+	}
+	return ""
 }
 
 type isWatchMessagesResponse_Event interface {
@@ -2505,7 +2514,7 @@ const file_telegate_messaging_v1_messaging_service_proto_rawDesc = "" +
 	"message_id\x18\x02 \x01(\x03R\tmessageId\x12B\n" +
 	"\treactions\x18\x03 \x03(\v2$.telegate.messaging.v1.ReactionCountR\treactions\"\"\n" +
 	"\bWatchGap\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"\xde\x04\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x81\x05\n" +
 	"\x15WatchMessagesResponse\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x1d\n" +
 	"\n" +
@@ -2516,7 +2525,9 @@ const file_telegate_messaging_v1_messaging_service_proto_rawDesc = "" +
 	"\tchat_read\x18\x06 \x01(\v2\x1f.telegate.messaging.v1.ChatReadH\x00R\bchatRead\x12V\n" +
 	"\x11reactions_changed\x18\a \x01(\v2'.telegate.messaging.v1.ReactionsChangedH\x00R\x10reactionsChanged\x123\n" +
 	"\x03gap\x18\b \x01(\v2\x1f.telegate.messaging.v1.WatchGapH\x00R\x03gap\x12S\n" +
-	"\x10connection_state\x18\t \x01(\x0e2&.telegate.messaging.v1.ConnectionStateH\x00R\x0fconnectionStateB\a\n" +
+	"\x10connection_state\x18\t \x01(\x0e2&.telegate.messaging.v1.ConnectionStateH\x00R\x0fconnectionState\x12!\n" +
+	"\fstate_reason\x18\n" +
+	" \x01(\tR\vstateReasonB\a\n" +
 	"\x05event\"\xb1\x01\n" +
 	"\x16ListConnectionsRequest\x12<\n" +
 	"\x05state\x18\x01 \x01(\x0e2&.telegate.messaging.v1.ConnectionStateR\x05state\x12\x1d\n" +

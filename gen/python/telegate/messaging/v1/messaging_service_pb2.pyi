@@ -327,7 +327,7 @@ class WatchGap(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class WatchMessagesResponse(_message.Message):
-    __slots__ = ("cursor", "account_id", "message_added", "message_edited", "messages_deleted", "chat_read", "reactions_changed", "gap", "connection_state")
+    __slots__ = ("cursor", "account_id", "message_added", "message_edited", "messages_deleted", "chat_read", "reactions_changed", "gap", "connection_state", "state_reason")
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_ADDED_FIELD_NUMBER: _ClassVar[int]
@@ -337,6 +337,7 @@ class WatchMessagesResponse(_message.Message):
     REACTIONS_CHANGED_FIELD_NUMBER: _ClassVar[int]
     GAP_FIELD_NUMBER: _ClassVar[int]
     CONNECTION_STATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_REASON_FIELD_NUMBER: _ClassVar[int]
     cursor: str
     account_id: str
     message_added: _messaging_pb2.Message
@@ -346,7 +347,8 @@ class WatchMessagesResponse(_message.Message):
     reactions_changed: ReactionsChanged
     gap: WatchGap
     connection_state: _messaging_pb2.ConnectionState
-    def __init__(self, cursor: _Optional[str] = ..., account_id: _Optional[str] = ..., message_added: _Optional[_Union[_messaging_pb2.Message, _Mapping]] = ..., message_edited: _Optional[_Union[_messaging_pb2.Message, _Mapping]] = ..., messages_deleted: _Optional[_Union[MessagesDeleted, _Mapping]] = ..., chat_read: _Optional[_Union[ChatRead, _Mapping]] = ..., reactions_changed: _Optional[_Union[ReactionsChanged, _Mapping]] = ..., gap: _Optional[_Union[WatchGap, _Mapping]] = ..., connection_state: _Optional[_Union[_messaging_pb2.ConnectionState, str]] = ...) -> None: ...
+    state_reason: str
+    def __init__(self, cursor: _Optional[str] = ..., account_id: _Optional[str] = ..., message_added: _Optional[_Union[_messaging_pb2.Message, _Mapping]] = ..., message_edited: _Optional[_Union[_messaging_pb2.Message, _Mapping]] = ..., messages_deleted: _Optional[_Union[MessagesDeleted, _Mapping]] = ..., chat_read: _Optional[_Union[ChatRead, _Mapping]] = ..., reactions_changed: _Optional[_Union[ReactionsChanged, _Mapping]] = ..., gap: _Optional[_Union[WatchGap, _Mapping]] = ..., connection_state: _Optional[_Union[_messaging_pb2.ConnectionState, str]] = ..., state_reason: _Optional[str] = ...) -> None: ...
 
 class ListConnectionsRequest(_message.Message):
     __slots__ = ("state", "account_id", "page_size", "page_token")
