@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls';
+import { detail, Refusal } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Names that clients of the older systems know. */
@@ -19,9 +20,18 @@ function hostOf(exchange: Exchange): string | undefined {
   return (exchange.header(':authority') ?? exchange.header('host'))?.toLowerCase();
 }
 
-/** The cookie, where it may count. */
+/** The cookie, where it may count; refused where it comes from another site's page. */
 export function readCookie(exchange: Exchange, name: CookieName): string | undefined {
-  if (!isOwnPage(exchange)) return undefined;
+  const value = sentCookie(exchange, name);
+  if (value === undefined || isOwnPage(exchange)) return value;
+  throw new Refusal(
+    detail(401, "The cookie of a login does not count on other sites' pages: send Authorization: Bearer …", {
+      'www-authenticate': 'Bearer',
+    }),
+  );
+}
+
+function sentCookie(exchange: Exchange, name: CookieName): string | undefined {
   for (const pair of (exchange.header('cookie') ?? '').split(';')) {
     const at = pair.indexOf('=');
     if (at !== -1 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim() || undefined;

@@ -9,7 +9,7 @@ import { route } from '../http/described.ts';
 import { optional, text, textOrNumber, whole, withDefault } from '../http/fields.ts';
 import { requestIdOf } from '../http/request-id.ts';
 import type { MeshClients } from '../mesh.ts';
-import { allProfiles, isUsable, profileOf } from '../profiles/find.ts';
+import { actorOf, allProfiles, isUsable, profileOf } from '../profiles/find.ts';
 import { phone } from '../profiles/routes.ts';
 import { isoTime } from '../profiles/shapes.ts';
 import { idNumber } from '../sessions/fields.ts';
@@ -169,10 +169,6 @@ export function messageRoutes(mesh: Pick<MeshClients, 'accountAuth' | 'messaging
       }),
     ],
   };
-}
-
-function actorOf({ accountId }: Account) {
-  return { actor: { case: 'accountId', value: accountId } } as const;
 }
 
 async function me(messaging: MeshClients['messaging'], profile: Account, options: CallOptions) {

@@ -4,7 +4,7 @@ import type { Message } from '#gen/telegate/messaging/v1/messaging_pb.ts';
 import type { CallOptions } from '#lib/rpc/client-state.ts';
 import { json, type Answer } from '../http/answer.ts';
 import type { MeshClients } from '../mesh.ts';
-import { allProfiles, isUsable, profileOf } from '../profiles/find.ts';
+import { actorOf, allProfiles, isUsable, profileOf } from '../profiles/find.ts';
 import { overProfiles } from './over-profiles.ts';
 import { chatJson, messageJson } from './peers.ts';
 
@@ -45,11 +45,11 @@ export async function unreadAnswer(
 
 async function unreadOf(
   messaging: MeshClients['messaging'],
-  { accountId, phone }: Account,
+  profile: Account,
   limit: number,
   options: CallOptions,
 ): Promise<Unread> {
-  const actor = { actor: { case: 'accountId' as const, value: accountId } };
+  const actor = actorOf(profile);
   const messages: Message[] = [];
   let total = 0;
   let pageToken = '';
@@ -60,5 +60,5 @@ async function unreadOf(
     total = page.totalCount;
     pageToken = page.nextPageToken;
   } while (pageToken !== '' && messages.length < limit);
-  return { phone, messages, total };
+  return { phone: profile.phone, messages, total };
 }

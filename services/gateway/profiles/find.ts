@@ -42,3 +42,10 @@ export function isUsable({ state, status, sessionId }: Account): boolean {
   const isIn = state === AccountState.AUTHORISED || state === AccountState.LIMITED;
   return isIn && status !== AccountStatus.PAUSED && sessionId !== 0n;
 }
+
+/** The account as messaging is asked for it; one that has no session can not act, and that is said at once. */
+export function actorOf({ accountId, sessionId }: Account) {
+  if (sessionId === 0n)
+    throw new Refusal(detail(409, 'This profile is not logged in: log its phone in by POST /profiles/start'));
+  return { actor: { case: 'accountId', value: accountId } } as const;
+}

@@ -108,7 +108,7 @@ export function userRoutes({ identity }: Pick<MeshClients, 'identity'>): Describ
             const answered = await identity.refreshTokens({ refreshToken }, options);
             return tokensAnswer(exchange, answered.tokens!);
           } catch (error) {
-            throw endOfCookies(exchange, error, refreshToken);
+            throw input.refresh_token === undefined ? endOfCookies(exchange, error) : error;
           }
         },
       }),
@@ -131,9 +131,9 @@ export function userRoutes({ identity }: Pick<MeshClients, 'identity'>): Describ
 }
 
 /** A cookie that is good for nothing any more is taken away. */
-function endOfCookies(exchange: Exchange, error: unknown, token: string): unknown {
+function endOfCookies(exchange: Exchange, error: unknown): unknown {
   const isDead = toDomainError(error).reason === ErrorReason.CREDENTIALS_INVALID;
-  if (!isDead || readCookie(exchange, 'refresh_token') !== token) return error;
+  if (!isDead) return error;
   const refusal = errorAnswer(exchange.call.failed(error));
   return new Refusal({ ...refusal, headers: { ...refusal.headers, ...clearedCookies(exchange) } });
 }

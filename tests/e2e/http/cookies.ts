@@ -42,7 +42,10 @@ export function cookieCases(mesh: () => HttpMesh): void {
     const { call } = mesh();
     const { cookie } = await loggedIn();
     for (const target of ['GET /profiles', 'POST /logout', 'POST /refresh'])
-      expect(await call(target, { headers: { cookie, ...headers } })).toMatchObject({ status: 401 });
+      expect(await call(target, { headers: { cookie, ...headers } })).toMatchObject({
+        status: 401,
+        body: { detail: expect.stringContaining('other sites') },
+      });
     // Neither does it log its visitor in as somebody else.
     expect((await loggedIn(headers)).cookies).toEqual([]);
     expect(await call('GET /profiles', { headers: { cookie } })).toMatchObject({ status: 200 });

@@ -159,6 +159,21 @@ export function messageCases(mesh: () => HttpMesh): void {
     expect(await call('GET /messages/unread', { token })).toMatchObject({ status: 200, body: [] });
   });
 
+  test('a profile that is not logged in is told so', async () => {
+    const { call, user } = mesh();
+    const { token } = await user();
+    const { body } = await call('POST /accounts/', { token, json: { name: 'Desk', phone: '+15557400001' } });
+    for (const [target, json] of [
+      ['POST /messages/unread', {}],
+      ['POST /messages/dialogs', {}],
+      ['POST /messages/send', { text: 'hello', tg_receiver: 'me' }],
+    ] as const)
+      expect(await call(target, { token, json: { phone: body.phone, ...json } })).toMatchObject({
+        status: 409,
+        body: { detail: expect.stringContaining('POST /profiles/start') },
+      });
+  });
+
   test('a session that somebody has leased is left to them', async () => {
     const { call, user, profile, url } = mesh();
     const ann = await user();
