@@ -72,7 +72,6 @@ test('a healthy mesh: every line is ok, and the exit code 0', async () => {
   for (const what of [
     'node',
     'environment',
-    'folder',
     'mesh.json',
     'disk',
     'mesh',
@@ -169,7 +168,14 @@ test('no mesh, files that others may read, a variable that is wrong', async () =
   expect(failing(none.lines)).toEqual(['environment', 'mesh']);
   const home = await altered((mesh) => ({ ...mesh, pid: 2 ** 30 }));
   await chmod(join(home, 'mesh.json'), 0o644);
-  expect(failing((await examine({ TELEGATE_HOME: home })).lines)).toEqual(['mesh.json', 'launcher']);
+  await writeFile(join(home, 'keys'), '', { mode: 0o640 });
+  await chmod(home, 0o755);
+  expect(failing((await examine({ TELEGATE_HOME: home })).lines)).toEqual([
+    'folder',
+    'keys',
+    'mesh.json',
+    'launcher',
+  ]);
 });
 
 test('a proxy that is down is a line, and when it is the only one a failure', async () => {

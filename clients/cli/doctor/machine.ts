@@ -39,16 +39,18 @@ function environmentFinding(env: NodeJS.ProcessEnv): Finding {
   }
 }
 
-/** Others of this machine may read neither the keys nor mesh.json. */
+/** Others of this machine may read neither the keys nor mesh.json; a mesh file elsewhere says nothing of its folder. */
 function folderFindings(home: string): Finding[] {
+  if (modeOf(home) === undefined) return [skipped('folder', `there is no ${home} yet`)];
+  const isHome = modeOf(join(home, 'keys')) !== undefined;
   const files = [
-    { path: home, what: 'folder', most: 0o700 },
+    ...(isHome ? [{ path: home, what: 'folder', most: 0o700 }] : []),
     { path: join(home, 'keys'), what: 'keys', most: 0o600 },
     { path: join(home, 'mesh.json'), what: 'mesh.json', most: 0o600 },
   ];
   return files.flatMap(({ path, what, most }) => {
     const mode = modeOf(path);
-    if (mode === undefined) return path === home ? [skipped('folder', `there is no ${home} yet`)] : [];
+    if (mode === undefined) return [];
     const text = `${path}, mode ${mode.toString(8).padStart(4, '0')}`;
     return [
       (mode & ~most & 0o777) === 0

@@ -46,7 +46,6 @@ export async function showQrLogin(
         if (answer.login) onLogin(answer.login.loginId);
         if (answer.tokenLink !== '') showToken(call, answer);
       }
-      out.standing('');
       if (stop.aborted) throw new Interrupted('Interrupted.');
       if (last?.login && isOver(last)) return { login: last.login, account: last.account };
       failures += 1;
@@ -57,6 +56,8 @@ export async function showQrLogin(
       if (failures >= ATTEMPTS * addresses.length) throw new Unreachable(accounts.place, error);
     } finally {
       client.close();
+      // A code that is no longer shown can not be scanned any more.
+      out.standing('');
     }
     if (failures >= ATTEMPTS * addresses.length) throw new Unreachable(accounts.place, undefined);
     await pause(clock, PAUSE_MS, stop);
