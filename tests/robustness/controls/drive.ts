@@ -13,7 +13,7 @@ import { monotonic } from '../time.ts';
 import { controlNamed, controls, type Control } from './controls.ts';
 import { checkChanges } from './rewrite.ts';
 
-/** Within these two minutes a control must be caught; a round is a run of its own, with a history of its own. */
+/** A control must be caught by rounds that begin within this time; a round is a run of its own, with its history. */
 const LIMIT_MS = 120_000;
 const ROUND_SECONDS = 15;
 
@@ -93,7 +93,7 @@ export async function catchControl(
       violations.slice(0, 1).map((text) => `${invariant}: ${text}`),
     )[0];
     const tookMs = monotonic() - startedAt;
-    if (example !== undefined) return { control: control.name, caught: tookMs < LIMIT_MS, tookMs, example };
+    if (example !== undefined) return { control: control.name, caught: true, tookMs, example };
   }
   return { control: control.name, caught: false, tookMs: monotonic() - startedAt };
 }
