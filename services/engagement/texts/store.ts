@@ -57,18 +57,22 @@ export function keepNextVariant(
   variants: Variants,
 ): Promise<string> {
   return transaction(database, async (trx) => {
-    const before = await textOf(trx, owner.actionId);
-    if (before !== undefined) return before;
-    const { campaignId } = owner;
+    const { campaignId, actionId } = owner;
     // The row is locked until the commit: turns are taken one after the other, and given back by a rollback.
-    const { rows } = await sql<{ taken: bigint }>`
+    const { rows } = await sql<{ taken: bigint; before: string | null }>`
       insert into template_turns (campaign_id, taken) values (${campaignId}::uuid, 0)
       on conflict (campaign_id) do update set taken = template_turns.taken
-      returning taken`.execute(trx);
-    const from = rows[0]!.taken;
+      returning taken, (select body from comment_texts where action_id = ${actionId}::uuid) as before`.execute(
+      trx,
+    );
+    const { taken: from, before } = rows[0]!;
+    if (before !== null) return before;
     for (let turn = from; turn < variants.total && turn < from + LOOKED_AT; turn += 1n) {
-      const kept = await keepText(trx, owner, variants.at(turn));
+      const variant = variants.at(turn);
+      const kept = await keepText(trx, owner, variant);
       if (kept === undefined) continue;
+      // Kept by somebody else while this one waited for its turn.
+      if (kept !== variant) return kept;
       await sql`
         update template_turns set taken = ${turn + 1n} where campaign_id = ${campaignId}::uuid`.execute(trx);
       return kept;
