@@ -165,11 +165,11 @@ describe('what can not be read', () => {
     middle.socket.write(
       `POST ${ECHO}/Repeat HTTP/1.1\r\nhost: x\r\nx-api-key: user\r\ncontent-type: application/connect+json\r\ncontent-length: 7\r\n\r\n\0\0\0\0\x02{}`,
     );
-    await vi.waitFor(() => expect(middle.received()).toContain('200 OK'));
+    await expect.poll(() => middle.received()).toContain('200 OK');
     middle.socket.write('hello there, gateway\r\n\r\n');
     await middle.closed;
     expect(middle.received()).not.toContain('HTTP/1.1 400');
-    await vi.waitFor(() => expect(edge.open.streams).toBe(0));
+    await expect.poll(() => edge.open.streams).toBe(0);
   });
 });
 
@@ -272,15 +272,23 @@ describe('who is too slow', () => {
     const status = await new Promise((resolve) => stream.on('response', (got) => resolve(got[':status'])));
     expect(status).toBe(504);
     await new Promise((resolve) => stream.resume().once('close', resolve));
-    await vi.waitFor(() => expect(edge.open.unary).toBe(0));
+    await expect.poll(() => edge.open.unary).toBe(0);
   });
 
   test.each(['application/json', 'application/grpc'])(
     'with taking an answer (%s) is cut off',
     async (type) => {
       const payload = new Uint8Array(3_500_000);
+      let asked = 0;
       const edge = await setUp(
-        { handlers: { echo: async () => ({ payload }) } },
+        {
+          handlers: {
+            async echo() {
+              asked += 1;
+              return { payload };
+            },
+          },
+        },
         { limits: { defaultDeadlineMs: 300, overdueMs: 200, maxMessageBytes: 8_000_000 } },
       );
       const session = openSession(edge);
@@ -288,8 +296,8 @@ describe('who is too slow', () => {
       stream.on('error', () => undefined);
       // Never read from: the window of HTTP/2 is soon full.
       stream.end(type === 'application/json' ? '{}' : Buffer.alloc(5));
-      await vi.waitFor(() => expect(edge.open.unary).toBe(1));
-      await vi.waitFor(() => expect(edge.open.unary).toBe(0));
+      await expect.poll(() => asked).toBe(1);
+      await expect.poll(() => edge.open.unary).toBe(0);
       await expectStillServing(edge);
     },
   );
@@ -343,11 +351,11 @@ describe('who leaves', () => {
     const session = openSession(edge);
     const stream = session.request({ ...headers('application/connect+json'), ':path': `${ECHO}/Repeat` });
     stream.on('error', () => undefined).end(body);
-    await vi.waitFor(() => expect(edge.open.streams).toBe(2));
+    await expect.poll(() => edge.open.streams).toBe(2);
     socket.resetAndDestroy();
     session.destroy();
     await vi.waitFor(() => expect(ended).toBe(2), { timeout: 1_000 });
-    await vi.waitFor(() => expect(edge.open.streams).toBe(0));
+    await expect.poll(() => edge.open.streams).toBe(0);
   });
 });
 
@@ -431,7 +439,7 @@ describe('floods over HTTP/2', () => {
     closing.push(() => clearInterval(flow));
     await closed;
     expect(stream).toBeGreaterThan(200);
-    await vi.waitFor(() => expect([edge.open.unary, running]).toEqual([0, 0]));
+    await expect.poll(() => [edge.open.unary, running]).toEqual([0, 0]);
     await expect(clientOf(edge.url, 'gRPC').repeat({})[Symbol.asyncIterator]().next()).resolves.toBeDefined();
   });
 
@@ -456,7 +464,7 @@ test('a stream too many on a connection waits in the client, not here', async ()
   const client = clientOf(edge.url, 'gRPC');
   const abort = new AbortController();
   const first = failure(collect(client.repeat({}, { signal: abort.signal })));
-  await vi.waitFor(() => expect(edge.open.streams).toBe(1));
+  await expect.poll(() => edge.open.streams).toBe(1);
   expect(reasonOf(await failure(collect(client.repeat({}))))).toBe('TOO_MANY_STREAMS');
   abort.abort();
   await first;

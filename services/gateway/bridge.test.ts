@@ -1,5 +1,5 @@
 import { Code } from '@connectrpc/connect';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ErrorInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { NotFound } from '#lib/rpc/errors.ts';
 import { collect } from '../../tests/support/echo/harness.ts';
@@ -67,7 +67,7 @@ describe.each(['Connect over HTTP/2', 'Connect with JSON', 'gRPC'])('a conversat
     }
     requests.end();
     expect(await responses.next()).toMatchObject({ done: true });
-    await vi.waitFor(() => expect(edge.open.streams).toBe(0));
+    await expect.poll(() => edge.open.streams).toBe(0);
   });
 
   test('ends when the service ends it, though the caller would go on', async () => {
@@ -84,7 +84,7 @@ describe.each(['Connect over HTTP/2', 'Connect with JSON', 'gRPC'])('a conversat
     const requests = pushable<{ text: string }>();
     requests.push({ text: 'only' });
     expect(await collect(clientOf(edge.url, name).chat(requests))).toMatchObject([{ text: 'only' }]);
-    await vi.waitFor(() => expect(edge.open.streams).toBe(0));
+    await expect.poll(() => edge.open.streams).toBe(0);
   });
 });
 
@@ -136,7 +136,7 @@ describe('what travels on', () => {
       abort.abort();
       await expect(call).rejects.toThrow(/./);
       await ended.promise;
-      await vi.waitFor(() => expect(edge.open.unary).toBe(0));
+      await expect.poll(() => edge.open.unary).toBe(0);
     },
   );
 
@@ -159,7 +159,7 @@ describe('what travels on', () => {
       abort.abort();
       await expect(stream.next()).rejects.toThrow(/./);
       await ended.promise;
-      await vi.waitFor(() => expect(edge.open.streams).toBe(0));
+      await expect.poll(() => edge.open.streams).toBe(0);
     },
   );
 });

@@ -1,6 +1,6 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { closing, collect } from '../../tests/support/echo/harness.ts';
 import { clientOf, ECHO, failure, reasonOf, setUp, untilAborted } from '../../tests/support/edge.ts';
 
@@ -20,7 +20,7 @@ describe('drain', () => {
     const stream = failure(collect(client.repeat({})));
     const overHttp1 = edge.call(`${ECHO}/Echo`, { body: '{"text":"one"}' });
     const overHttp2 = client.echo({ text: 'two' });
-    await vi.waitFor(() => expect(edge.open).toMatchObject({ unary: 2, streams: 1 }));
+    await expect.poll(() => edge.open).toMatchObject({ unary: 2, streams: 1 });
     const drained = edge.drain(10_000);
     expect(reasonOf(await stream)).toBe('GOING_AWAY');
     await expect(fetch(`${edge.url}/anything`)).rejects.toThrow(/./);
@@ -34,7 +34,7 @@ describe('drain', () => {
     const edge = await setUp({ handlers: { echo: (_, ctx) => untilAborted(ctx).then(() => ({})) } });
     const call = clientOf(edge.url).echo({});
     call.catch(() => undefined);
-    await vi.waitFor(() => expect(edge.open.unary).toBe(1));
+    await expect.poll(() => edge.open.unary).toBe(1);
     await edge.drain(50);
     await expect(call).rejects.toThrow(/./);
   });

@@ -68,7 +68,7 @@ test('so many calls of one caller at once, and those of others run', async () =>
   const client = clientOf(edge.url, 'gRPC');
   const abort = new AbortController();
   const running = [0, 1].map(() => failure(client.echo({ text: 'wait' }, { signal: abort.signal })));
-  await vi.waitFor(() => expect(edge.open.unary).toBe(2));
+  await expect.poll(() => edge.open.unary).toBe(2);
   expect(reasonOf(await failure(client.echo({})))).toBe('QUOTA_EXCEEDED');
   expect((await edge.call(`${ECHO}/Echo`)).status).toBe(429);
   expect((await edge.call(`${ECHO}/Echo`, { key: 'operator' })).status).toBe(200);

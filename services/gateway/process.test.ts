@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { createAuthenticator } from '#lib/auth/authenticate.ts';
 import { meshKeys } from '#lib/auth/mesh-token.ts';
@@ -108,14 +108,14 @@ test('SIGTERM: not ready, streams told, calls finished, then gone', async () => 
     headers: { 'content-type': 'application/json', 'x-api-key': environment.operatorKey },
     body: '{}',
   });
-  await vi.waitFor(() => expect(pool.open).toMatchObject({ unary: 2, streams: 2 }));
+  await expect.poll(() => pool.open).toMatchObject({ unary: 2, streams: 2 });
   expect((await fetch(`${gateway.admin}/readyz`)).status).toBe(200);
   const exit = once(gateway.child, 'exit');
   gateway.child.kill('SIGTERM');
   for (const { end } of streams) expect(reasonOf(await end)).toBe('GOING_AWAY');
   expect((await fetch(`${gateway.admin}/readyz`)).status).toBe(503);
   await expect(fetch(url)).rejects.toThrow(/./);
-  await vi.waitFor(() => expect(watching).toBe(0));
+  await expect.poll(() => watching).toBe(0);
   answerStatus.resolve();
   expect(await call).toMatchObject({ status: { total: 7 } });
   expect(await (await overHttp1).json()).toMatchObject({ status: { total: 7 } });
@@ -125,7 +125,7 @@ test('SIGTERM: not ready, streams told, calls finished, then gone', async () => 
 test('what does not finish in the grace is cut off', async () => {
   const call = clientOver(createGrpcTransport).getPoolStatus({});
   call.catch(() => undefined);
-  await vi.waitFor(() => expect(pool.open.unary).toBe(1));
+  await expect.poll(() => pool.open.unary).toBe(1);
   const exit = once(gateway.child, 'exit');
   const from = performance.now();
   gateway.child.kill('SIGTERM');

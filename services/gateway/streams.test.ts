@@ -55,7 +55,7 @@ describe('streams', () => {
     });
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/connect+json']);
     abort.abort();
-    await vi.waitFor(() => expect(edge.open.streams).toBe(0));
+    await expect.poll(() => edge.open.streams).toBe(0);
   });
 
   test('a reader that pauses holds the service back, with less than a megabyte on the way', async () => {
@@ -131,14 +131,14 @@ describe('streams', () => {
     body.write('{}', 5);
     stream.end(body);
     stream.on('error', () => undefined);
-    await vi.waitFor(() => expect(edge.open.streams).toBe(1));
+    await expect.poll(() => edge.open.streams).toBe(1);
     await vi.waitFor(() => expect(edge.open.streams).toBe(0), { timeout: 10_000 });
   });
 
   test('end when the right to them does', async () => {
     const edge = await setUp({ handlers: { repeat: (_, __, ctx) => untilAborted(ctx) } });
     const call = failure(collect(clientOf(edge.url, 'gRPC', 'revocable').repeat({})));
-    await vi.waitFor(() => expect(edge.open.streams).toBe(1));
+    await expect.poll(() => edge.open.streams).toBe(1);
     edge.revoke();
     expect((await call).code).toBe(Code.Unauthenticated);
   });
@@ -151,12 +151,12 @@ describe('streams', () => {
     const abort = new AbortController();
     const client = clientOf(edge.url, 'gRPC');
     const open = [0, 1].map(() => failure(collect(client.repeat({}, { signal: abort.signal }))));
-    await vi.waitFor(() => expect(edge.open.streams).toBe(2));
+    await expect.poll(() => edge.open.streams).toBe(2);
     const third = await failure(collect(client.repeat({})));
     expect([third.code, reasonOf(third)]).toEqual([Code.ResourceExhausted, 'TOO_MANY_STREAMS']);
     abort.abort();
     await Promise.all(open);
-    await vi.waitFor(() => expect(edge.open.streams).toBe(0));
+    await expect.poll(() => edge.open.streams).toBe(0);
   });
 
   test('what can not be read ends a conversation with what was wrong', async () => {
