@@ -40,9 +40,9 @@ test('a line of JSON reads as time, level, message and what else there is', () =
   });
 });
 
-test.for(['request', 'auth', 'send', 'business'])('a line of the kind %s is quiet at any level', (kind) => {
+test.for(['request', 'auth', 'send', 'business'])('a line of the kind %s is hidden at any level', (kind) => {
   expect(readableLine(JSON.stringify({ level: 'warn', kind, message: 'm' }))).toMatchObject({
-    severity: 'quiet',
+    severity: 'hidden',
   });
 });
 

@@ -17,7 +17,7 @@ export function eachLine(stream: Readable, onLine: (line: string) => void): void
   });
 }
 
-export type Severity = 'quiet' | 'normal' | 'loud';
+export type Severity = 'hidden' | 'quiet' | 'normal' | 'loud';
 
 export interface LogLine {
   severity: Severity;
@@ -45,7 +45,7 @@ export function readableLine(line: string): LogLine {
   const clock = typeof time === 'string' ? `${time.slice(11, 23)} ` : '';
   const details = Object.entries(rest).map(([name, value]) => ` ${name}=${shown(value)}`);
   return {
-    severity: OF_CALLERS.has(kind) ? 'quiet' : severityOf(level),
+    severity: OF_CALLERS.has(kind) ? 'hidden' : severityOf(level),
     text: `${clock}${String(level).padEnd(5)} ${typeof message === 'string' ? message : ''}${details.join('')}`,
   };
 }

@@ -56,6 +56,7 @@ export function supervise(spec: ProcessSpec, options: SupervisorOptions): Superv
 
   const show = (line: string): void => {
     const { severity, text } = readableLine(line);
+    if (severity === 'hidden') return;
     lastLines = [...lastLines.slice(1 - LINES_KEPT), text];
     if (severity === 'loud' ? showsAll || !stopping.signal.aborted : showsAll) say(`${spec.name} │ ${text}`);
   };
