@@ -91,7 +91,9 @@ export function resumeCampaign(engagement: Engagement, asked: Asked): Promise<vo
     if (state === 'running') await moveOverdue(engagement, trx, row);
     const upcoming = row.plan.posts.by === 'upcoming' && state === 'running';
     const { rows } = await sql<ChangedCampaign>`
-      update campaigns set state = ${state}, state_reason = '', pause_cause = '', claim_time = null,
+      update campaigns set state = ${state}, state_reason = '', pause_cause = '',
+        -- Whoever is writing its actions goes on with that.
+        claim_time = case when post_ids is not null and not planned then claim_time end,
         next_look_time = case when ${upcoming} then clock_timestamp() end
       where campaign_id = ${campaignId}
       returning tenant_id, campaign_id, state, state_reason`.execute(trx);
