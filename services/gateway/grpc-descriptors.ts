@@ -34,12 +34,14 @@ export function serviceOf(definition: Readonly<Record<string, unknown>>, typeNam
 
 /** proto-loader names the entries of maps in a way that clients in Go refuse, and the whole file with them. */
 function leaveOutMaps(file: FileDescriptorProto): void {
-  const hasMap = ({ nestedType }: DescriptorProto): boolean =>
-    nestedType.some(({ options }) => options?.mapEntry === true);
   const left = new Set(file.messageType.filter(hasMap).map(({ name }) => name));
   file.messageType = file.messageType.filter(({ name }) => !left.has(name));
   for (const service of file.service)
     service.method = service.method.filter(({ outputType }) => !left.has(outputType.split('.').at(-1)!));
+}
+
+function hasMap({ nestedType }: DescriptorProto): boolean {
+  return nestedType.some(({ options }) => options?.mapEntry === true);
 }
 
 /** proto-loader names the types of fields and methods as the source does; descriptors want them from the root. */
