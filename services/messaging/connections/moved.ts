@@ -1,5 +1,4 @@
 import { SessionFormat } from '#gen/telegate/session_pool/v1/lease_pb.ts';
-import { SessionSource } from '#gen/telegate/session_pool/v1/session_pb.ts';
 import { servicePrincipal } from '#lib/auth/principal.ts';
 import type { TelegramEnvironment } from '#lib/telegram/environment.ts';
 import { NeedsLogin } from '#lib/telegram/errors.ts';
@@ -43,7 +42,7 @@ export async function saveNewHome(
       labels,
       environment,
       accountId,
-      source: SessionSource.LOGIN,
+      moved: true,
       requestId: `moved ${fingerprint(authKey).toString('hex')}`,
     },
     {

@@ -6,6 +6,7 @@ import { ErrorReason } from '#gen/telegate/errors/v1/errors_pb.ts';
 import { EventSchema } from '#gen/telegate/events/v1/events_pb.ts';
 import type { FaultSpec } from '#gen/telegate/local_telegram/v1/faults_pb.ts';
 import { ProxyRegistryService } from '#gen/telegate/proxy_registry/v1/proxy_registry_service_pb.ts';
+import { SessionSource } from '#gen/telegate/session_pool/v1/session_pb.ts';
 import { servicePrincipal } from '#lib/auth/principal.ts';
 import { connect } from '#lib/rpc/client.ts';
 import { Api } from '#lib/telegram/client.ts';
@@ -264,6 +265,9 @@ describe('an account that Telegram moves', () => {
     expect(await connections.use(actorOf(accountId), callOf(tenantId), whoIs)).toBe(String(account.id));
     const [after] = connections.holdings;
     expect(after!.sessionId).toBe(sessionId);
+    const { session } = await mesh.pool.client(tenantId).getSession({ sessionId });
+    // It was not logged in here, and is not taken for it.
+    expect(session!.source).toBe(SessionSource.IMPORT);
     expect(after!.dataCenter).toBe(4);
     expect(after!.held.guard.fencingToken).toBeGreaterThan(before!.held.guard.fencingToken);
     expect(await connections.use(actorOf(accountId), callOf(tenantId), whoIs)).toBe(String(account.id));

@@ -7,7 +7,7 @@ import {
 import type { MasterKeys } from '#lib/config/shared.ts';
 import { appendEvents } from '#lib/events/outbox.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
-import { AlreadyExists, RequestIdReused } from '#lib/rpc/errors.ts';
+import { AlreadyExists, NotFound, RequestIdReused } from '#lib/rpc/errors.ts';
 import { fingerprint } from '#lib/telegram/material/fingerprint.ts';
 import type { Material } from '#lib/telegram/material/material.ts';
 import { appendAudit } from '../audit.ts';
@@ -31,6 +31,8 @@ export interface NewSession {
   accountId: string;
   source: SessionOrigin;
   hasFile: boolean;
+  /** Another key of a session that is there, which stays what it was. */
+  isMoved?: boolean;
 }
 
 /** Puts a session into the pool, or gives the answer that the same request got before. */
@@ -79,7 +81,10 @@ async function addOrAnswer(
   { subject, replay }: { subject: string; replay?: ReplayKey },
 ): Promise<bigint | ImportSessionResponse> {
   const relogin = async (): Promise<bigint | undefined> => {
-    const known = session.source === 'login' ? await sessionOfAccount(trx, session) : undefined;
+    const isKnown = session.source === 'login' || session.isMoved;
+    const known = isKnown ? await sessionOfAccount(trx, session) : undefined;
+    if (known === undefined && session.isMoved)
+      throw new NotFound('session of the account', session.accountId);
     if (known !== undefined) await replaceKey(trx, masterKeys, known, session, subject);
     return known;
   };

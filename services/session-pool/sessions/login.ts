@@ -32,7 +32,7 @@ export async function replaceKey(
   trx: PoolTransaction,
   masterKeys: MasterKeys,
   sessionId: bigint,
-  { tenantId, material, environment }: NewSession,
+  { tenantId, material, environment, isMoved = false }: NewSession,
   subject: string,
 ): Promise<void> {
   const before = await lockSession(trx, tenantId, sessionId);
@@ -45,7 +45,7 @@ export async function replaceKey(
     ]);
   const print = fingerprint(material.authKey);
   await refuseDuplicate(trx, tenantId, sessionId, print);
-  const reason = 'the account logged in anew';
+  const reason = isMoved ? 'Telegram moved the account' : 'the account logged in anew';
   // No quarantine: a key that was handed out is not the one that is used from now on.
   await endLeases(trx, [sessionId], { kind: 'session_gone', reason, subject }, 0);
   const owner = { session_id: sessionId, tenant_id: tenantId };
@@ -57,7 +57,8 @@ export async function replaceKey(
   // A file of the session folder holds the old key, if any: to sync it is a file like any other.
   await sql`delete from session_files where session_id = ${sessionId}`.execute(trx);
   await sql`
-    update sessions set fingerprint = ${print}, data_center = ${material.dataCenter}, source = 'login',
+    update sessions set fingerprint = ${print}, data_center = ${material.dataCenter},
+      source = case when ${isMoved}::boolean then source else 'login' end,
       has_file = false, condition_reason = '', condition_before_leaving = null, revision = revision + 1
     where session_id = ${sessionId} and tenant_id = ${tenantId}::uuid`.execute(trx);
   await sql`

@@ -95,7 +95,7 @@ export function sessionRoutes(pool: Pool): SessionHandlers {
     async importSession(request, { principal }) {
       checkImport(request);
       const fromLogin = request.source === SessionSource.LOGIN;
-      if (fromLogin) requireScope(principal, 'mesh');
+      if (fromLogin || request.moved) requireScope(principal, 'mesh');
       const replay = replayKey(
         principal,
         'ImportSession',
@@ -115,6 +115,7 @@ export function sessionRoutes(pool: Pool): SessionHandlers {
           accountId: request.accountId.toLowerCase(),
           source: fromLogin ? 'login' : 'import',
           hasFile: false,
+          isMoved: request.moved,
         },
         { subject: principal.subject, replay },
       );

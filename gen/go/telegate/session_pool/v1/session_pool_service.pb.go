@@ -1914,7 +1914,10 @@ type ImportSessionRequest struct {
 	// Makes a repeat safe. At most 128 characters.
 	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// How it came: only account-auth sets SESSION_SOURCE_LOGIN (scope `mesh`). Unspecified: import.
-	Source        SessionSource `protobuf:"varint,8,opt,name=source,proto3,enum=telegate.session_pool.v1.SessionSource" json:"source,omitempty"`
+	Source SessionSource `protobuf:"varint,8,opt,name=source,proto3,enum=telegate.session_pool.v1.SessionSource" json:"source,omitempty"`
+	// Telegram moved the account to another data centre, where it has this key (scope `mesh`): the account's session
+	// gets the key and stays what it was, however it came.
+	Moved         bool `protobuf:"varint,9,opt,name=moved,proto3" json:"moved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2003,6 +2006,13 @@ func (x *ImportSessionRequest) GetSource() SessionSource {
 		return x.Source
 	}
 	return SessionSource_SESSION_SOURCE_UNSPECIFIED
+}
+
+func (x *ImportSessionRequest) GetMoved() bool {
+	if x != nil {
+		return x.Moved
+	}
+	return false
 }
 
 // The session is in the pool.
@@ -3526,7 +3536,7 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\"T\n" +
 	"\x15UpdateSessionResponse\x12;\n" +
-	"\asession\x18\x01 \x01(\v2!.telegate.session_pool.v1.SessionR\asession\"\xb7\x03\n" +
+	"\asession\x18\x01 \x01(\v2!.telegate.session_pool.v1.SessionR\asession\"\xcd\x03\n" +
 	"\x14ImportSessionRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bmaterial\x18\x02 \x01(\fR\bmaterial\x12?\n" +
@@ -3537,7 +3547,8 @@ const file_telegate_session_pool_v1_session_pool_service_proto_rawDesc = "" +
 	"account_id\x18\x06 \x01(\tR\taccountId\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\a \x01(\tR\trequestId\x12?\n" +
-	"\x06source\x18\b \x01(\x0e2'.telegate.session_pool.v1.SessionSourceR\x06source\x1a9\n" +
+	"\x06source\x18\b \x01(\x0e2'.telegate.session_pool.v1.SessionSourceR\x06source\x12\x14\n" +
+	"\x05moved\x18\t \x01(\bR\x05moved\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"T\n" +

@@ -266,7 +266,7 @@ class UpdateSessionResponse(_message.Message):
     def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ...) -> None: ...
 
 class ImportSessionRequest(_message.Message):
-    __slots__ = ("name", "material", "format", "labels", "environment", "account_id", "request_id", "source")
+    __slots__ = ("name", "material", "format", "labels", "environment", "account_id", "request_id", "source", "moved")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -282,6 +282,7 @@ class ImportSessionRequest(_message.Message):
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    MOVED_FIELD_NUMBER: _ClassVar[int]
     name: str
     material: bytes
     format: _lease_pb2.SessionFormat
@@ -290,7 +291,8 @@ class ImportSessionRequest(_message.Message):
     account_id: str
     request_id: str
     source: _session_pb2.SessionSource
-    def __init__(self, name: _Optional[str] = ..., material: _Optional[bytes] = ..., format: _Optional[_Union[_lease_pb2.SessionFormat, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., environment: _Optional[str] = ..., account_id: _Optional[str] = ..., request_id: _Optional[str] = ..., source: _Optional[_Union[_session_pb2.SessionSource, str]] = ...) -> None: ...
+    moved: bool
+    def __init__(self, name: _Optional[str] = ..., material: _Optional[bytes] = ..., format: _Optional[_Union[_lease_pb2.SessionFormat, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., environment: _Optional[str] = ..., account_id: _Optional[str] = ..., request_id: _Optional[str] = ..., source: _Optional[_Union[_session_pb2.SessionSource, str]] = ..., moved: _Optional[bool] = ...) -> None: ...
 
 class ImportSessionResponse(_message.Message):
     __slots__ = ("session",)
