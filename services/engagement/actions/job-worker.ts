@@ -42,6 +42,30 @@ interface Run {
 
 const AGAIN_MS = 1_000;
 
+/** Of the first that are due, many may be one account's, and only one of these is taken. */
+const FETCHED_A_JOB = 4;
+const END_BATCH_MS = 2;
+/**
+ * The engine looks for jobs when some are added, and every now and then: an account's next job is free when its last
+ * has ended, of which nobody tells. Looked for when that is most likely written, and once more for when it was not.
+ */
+const LOOK_AGAIN_MS = [8, 80] as const;
+
+const ending = new WeakSet<WorkerPool>();
+
+/** Looks for jobs in a while, once for however many ask meanwhile. */
+function createLook(clock: Clock, ms: number, pool: () => WorkerPool): () => void {
+  let isComing = false;
+  return () => {
+    if (isComing) return;
+    isComing = true;
+    clock.setTimer(ms, () => {
+      isComing = false;
+      if (!ending.has(pool())) pool().nudge(1);
+    });
+  };
+}
+
 /** Works on jobs until it is stopped, under a new lease whenever one was lost. */
 export function startJobWorker(
   parts: JobWorkerParts,
@@ -77,11 +101,15 @@ function begin(
   settings: JobWorkerSettings,
   work: (actionId: string, shift: Shift) => Promise<void>,
 ): Run {
-  const { jobPool, log } = parts;
+  const { jobPool, clock, log } = parts;
   const { concurrency, pollMs, graceMs } = settings;
   const { promise: leased, resolve: setLease, reject: noLease } = Promise.withResolvers<WorkerLease>();
   leased.catch(() => undefined);
-  const pool = runTaskList(
+  const looks = LOOK_AGAIN_MS.map((ms) => createLook(clock, ms, () => pool));
+  const lookAgain = (): void => {
+    for (const look of looks) look();
+  };
+  const pool: WorkerPool = runTaskList(
     {
       schema: JOBS_SCHEMA,
       concurrency,
@@ -92,9 +120,9 @@ function begin(
       preset: {
         worker: {
           // One statement fetches for all, and one ends what ended together.
-          localQueue: { size: concurrency, ttl: settings.leaseMs },
-          completeJobBatchDelay: 2,
-          failJobBatchDelay: 2,
+          localQueue: { size: concurrency * FETCHED_A_JOB, ttl: settings.leaseMs },
+          completeJobBatchDelay: END_BATCH_MS,
+          failJobBatchDelay: END_BATCH_MS,
         },
       },
     },
@@ -103,7 +131,11 @@ function begin(
         const lease = await leased;
         const { actionId } = payload as { actionId: string };
         const signal = AbortSignal.any([lease.ended, helpers.abortSignal]);
-        await work(actionId, { workerId: pool.id, signal });
+        try {
+          await work(actionId, { workerId: pool.id, signal });
+        } finally {
+          lookAgain();
+        }
         // Then the job is somebody else's, and not to be ended from here.
         if (!lease.isHeld()) throw new Error('the lease of this worker has ended');
       },
@@ -136,8 +168,6 @@ async function untilOver(pool: WorkerPool, leased: Promise<WorkerLease>, log: Lo
     );
   });
 }
-
-const ending = new WeakSet<WorkerPool>();
 
 function endPool(pool: WorkerPool, log: Logger): void {
   if (ending.has(pool)) return;
