@@ -5,9 +5,7 @@ import { EDGE_SERVICE } from '#lib/auth/scopes.ts';
 import { openBus, type EventBus } from '#lib/events/bus.ts';
 import { runProcess, type Scope } from '#lib/lifecycle/process.ts';
 import { readMeshTls, readTls } from '#lib/rpc/tls.ts';
-import { startAdminServer } from '#lib/telemetry/admin.ts';
-import { startTelemetry } from '#lib/telemetry/sdk.ts';
-import packageJson from '../../package.json' with { type: 'json' };
+import { openAdminPort } from '#lib/service/admin-port.ts';
 import { createCallerTokens } from './caller-tokens.ts';
 import { fields } from './config.ts';
 import { gatewayRoutes } from './gateway.ts';
@@ -17,7 +15,6 @@ import { serveEdge } from './serve.ts';
 await runProcess({
   name: EDGE_SERVICE,
   purpose: 'Serves the mesh to the outside: Connect, gRPC-Web, JSON and the older HTTP interfaces.',
-  version: packageJson.version,
   fields,
   env: process.env,
   argv: process.argv.slice(2),
@@ -26,19 +23,8 @@ await runProcess({
 
 /** Opened in this order, closed in the reverse. It starts without the services behind it: they may come later. */
 async function main(scope: Scope<typeof fields>): Promise<void> {
-  const { config, clock, log, env, onStop } = scope;
-  const telemetry = startTelemetry({ service: scope.name, version: packageJson.version, env, log });
-  onStop('telemetry', () => telemetry.shutdown());
-
-  let serving = false;
-  const admin = await startAdminServer({
-    host: config.listenHost,
-    port: config.adminPort,
-    ready: () => (serving ? { ok: true } : { ok: false, waitingFor: ['its own port'] }),
-    log,
-  });
-  onStop('admin server', () => admin.close());
-
+  const { config, clock, log, version, onStop } = scope;
+  const admin = await openAdminPort(scope, ['its own port']);
   const bus = await openEvents(scope);
   onStop('events', () => bus.close());
   const tls = await readMeshTls(config);
@@ -67,7 +53,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     port: config.grpcPort,
     ...gatewayRoutes(mesh, {
       httpLease: { ttlMs: config.httpLeaseTtl, quarantineMs: config.httpQuarantine },
-      version: packageJson.version,
+      version,
       reflection: config.reflection,
     }),
     authenticate: await openAuthenticator({
@@ -91,10 +77,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
     clock,
   });
   onStop('port', () => gateway.drain(config.shutdownGrace), config.shutdownGrace + 5_000);
-  serving = true;
-  onStop('readiness', () => {
-    serving = false;
-  });
+  admin.readyWhen(() => ({ ok: true }));
   log.info(
     { event: 'serving', grpc_port: gateway.port, admin_port: admin.port },
     `callers are served on ${config.listenHost}:${gateway.port}`,
