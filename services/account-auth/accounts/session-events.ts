@@ -30,6 +30,9 @@ const SUBJECTS = [
   'telegate.v1.messaging.*.session_limited',
 ];
 
+/** As SessionAdded.source says it. */
+const LOGIN_SOURCE = 'login';
+
 /** Keeps the accounts true to what happens to their sessions. */
 export function consumeSessionEvents(accounts: Accounts, bus: EventBus): Promise<Consumer> {
   return bus.consume({
@@ -105,7 +108,9 @@ async function entered(
     update accounts set session_id = ${session.sessionId}, labels = ${JSON.stringify(wanted)}::jsonb,
       session_revision = ${isOriginal ? 0n : 1n},
       untied = ${isOriginal || row.paused || row.account_id !== session.accountId},
-      environment = ${session.environment}, logging_out = false, revision = revision + 1
+      environment = ${session.environment}, logging_out = false, revision = revision + 1,
+      -- The login that it tells of made the session that it has, or none.
+      login_time = case when ${session.source === LOGIN_SOURCE} then login_time end
     where account_id = ${row.account_id}::uuid
     returning *`.execute(trx);
   await changeState(trx, rows[0]!, { state: 'authorised', reason: '', time: at });

@@ -344,6 +344,27 @@ describe('a campaign', () => {
     await client.cancelCampaign({ campaignId });
   });
 
+  test('does not take an account whose session came from a file after it had logged in', async () => {
+    const [account] = await mesh.accounts(tenantId, 1);
+    const { accountId, sessionId } = account!;
+    const asked = { campaign: wanted({ accounts: { accountIds: [accountId] } }) };
+    expect((await client.previewCampaign(asked)).accountCount).toBe(1);
+    await expect
+      .poll(
+        () =>
+          mesh.pool
+            .client(tenantId)
+            .deleteSession({ sessionId, force: true })
+            .catch((error: unknown) => error),
+        WAIT,
+      )
+      .not.toBeInstanceOf(Error);
+    await mesh.messaging.session(tenantId, { accountId });
+    await expect
+      .poll(() => client.previewCampaign(asked).catch((error: Error) => error.message), WAIT)
+      .toMatch(/came from files and never logged in here/);
+  });
+
   test('is watched: at once, with each change, to its end', async () => {
     const { campaignId } = await created({ posts: { latest: 1 } });
     const states: CampaignState[] = [];

@@ -307,7 +307,8 @@ type Account struct {
 	AllowDirect bool `protobuf:"varint,12,opt,name=allow_direct,json=allowDirect,proto3" json:"allow_direct,omitempty"`
 	// When it was created. Read-only.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it last logged in here, by code or QR; absent when it never did. Read-only.
+	// When it last logged in here, by code or QR; absent when it never did, or got a session from a file since.
+	// Read-only.
 	LoginTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=login_time,json=loginTime,proto3" json:"login_time,omitempty"`
 	// When a call last showed that it works. Read-only.
 	CheckTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=check_time,json=checkTime,proto3" json:"check_time,omitempty"`

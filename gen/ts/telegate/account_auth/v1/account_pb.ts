@@ -115,7 +115,8 @@ export type Account = Message<"telegate.account_auth.v1.Account"> & {
   createTime?: Timestamp | undefined;
 
   /**
-   * When it last logged in here, by code or QR; absent when it never did. Read-only.
+   * When it last logged in here, by code or QR; absent when it never did, or got a session from a file since.
+   * Read-only.
    *
    * @generated from field: google.protobuf.Timestamp login_time = 14;
    */
