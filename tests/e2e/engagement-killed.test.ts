@@ -35,7 +35,7 @@ beforeAll(async () => {
   });
   sql = new Postgres({ connectionString: mesh.pool.database.url });
   await sql.connect();
-}, 90_000);
+}, 180_000);
 afterAll(async () => {
   await sql.end();
   await mesh.stop();
@@ -92,7 +92,7 @@ test('processes that are killed again and again do each action once, and every a
   for (let kill = 1; kill <= KILLS; kill += 1) {
     // In the middle of things: so much is done by then, and more is on its way.
     const mark = Math.floor((2 * wanted * kill) / (KILLS + 2));
-    await expect.poll(() => count('done'), { timeout: 30_000, interval: 5 }).toBeGreaterThanOrEqual(mark);
+    await expect.poll(() => count('done'), { timeout: 60_000, interval: 5 }).toBeGreaterThanOrEqual(mark);
     const [victim, ...others] = living;
     await victim!.stop('SIGKILL');
     const next = await mesh.replica();
@@ -100,7 +100,7 @@ test('processes that are killed again and again do each action once, and every a
     living = [...others, next];
   }
   await expect
-    .poll(() => count('done', 'failed', 'skipped'), { timeout: 60_000, interval: 50 })
+    .poll(() => count('done', 'failed', 'skipped'), { timeout: 90_000, interval: 50 })
     .toBe(2 * wanted);
 
   expect(await count('done')).toBe(2 * wanted);
@@ -114,4 +114,4 @@ test('processes that are killed again and again do each action once, and every a
   expect(await mesh.messaging.doubledKeys()).toEqual([]);
   const said = all.map(({ log, stderr }) => JSON.stringify(log) + stderr()).join();
   expect(said).not.toContain(MODEL_KEY);
-}, 180_000);
+}, 240_000);

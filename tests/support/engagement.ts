@@ -66,14 +66,17 @@ let channels = 0;
 
 export async function startEngagementMesh(options: EngagementMeshOptions = {}): Promise<EngagementMesh> {
   const { replicas: count = 1, env: more = {} } = options;
-  const messaging = await startMessagingMesh({ env: more });
+  const messaging = await startMessagingMesh({ replicas: 0, env: more });
   const { pool, control, telegram } = messaging;
   const log = createLogger({ service: 'migrate', level: 'silent' });
-  await migrateJobs({ url: pool.database.url, log });
-  const accountAuth = await startServiceProcess('account-auth', messaging.environment);
+  const [sender, accountAuth] = await Promise.all([
+    messaging.replica(),
+    startServiceProcess('account-auth', messaging.environment),
+    migrateJobs({ url: pool.database.url, log }),
+  ]);
   const environment = {
     ...messaging.environment,
-    MESSAGING_ADDRESS: messaging.replicas[0]!.address,
+    MESSAGING_ADDRESS: sender.address,
     ACCOUNT_AUTH_ADDRESS: accountAuth.address,
   };
   const started: ServiceProcess[] = [];

@@ -10,6 +10,7 @@ const POSTS = 50;
 /** Of a campaign whose rate is measured: a thousand actions. */
 const ACTED_POSTS = 10;
 const LOOK_EVERY_MS = 20;
+const LIMIT_MS = 300_000;
 /** With it only each account's first actions fall due while plans are timed. */
 const HOUR = durationFromMs(3_600_000);
 const LETTERS = '{a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s|t}';
@@ -108,12 +109,14 @@ async function until(
   campaignId: string,
   holds: (campaign: Campaign) => boolean,
 ): Promise<Campaign> {
-  const end = performance.now() + 120_000;
+  const end = performance.now() + LIMIT_MS;
   for (;;) {
     const { campaign } = await engagement.getCampaign({ campaignId });
     if (holds(campaign!)) return campaign!;
     if (performance.now() > end)
-      throw new Error(`the campaign stands at ${JSON.stringify(campaign!.counts)} after two minutes`);
+      throw new Error(
+        `the campaign stands at ${JSON.stringify(campaign!.counts)} after ${LIMIT_MS / 1_000} s`,
+      );
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
 }
