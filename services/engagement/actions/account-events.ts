@@ -33,8 +33,8 @@ export function consumeActors(
       await transaction(database, (trx) =>
         handleOnce(trx, DURABLE, event, async (within) => {
           const decoded = fromBinary(EventSchema, event.payload);
-          const gone = goneOf(decoded);
-          if (gone) await dropEverywhere(within as EngagementTransaction, decoded.tenantId, gone);
+          const actor = goneOf(decoded);
+          if (actor) await dropEverywhere(within, decoded.tenantId, actor);
         }),
       );
       wakeRelay();
@@ -49,10 +49,12 @@ interface Gone {
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+function gone({ accountId }: { accountId: string }, state: string): Gone | undefined {
+  // An event that can not be applied would come back for ever.
+  return UUID.test(accountId) ? { accountId, reason: goneReason(state) } : undefined;
+}
+
 export function goneOf({ payload }: Pick<Event, 'payload'>): Gone | undefined {
-  const gone = ({ accountId }: { accountId: string }, state: string): Gone | undefined =>
-    // An event that can not be applied would come back for ever.
-    UUID.test(accountId) ? { accountId, reason: goneReason(state) } : undefined;
   switch (payload.case) {
     case 'accountLoggedOut':
       return gone(payload.value, 'logged_out');

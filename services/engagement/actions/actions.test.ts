@@ -41,7 +41,9 @@ afterAll(async () => {
 
 const WAIT = { timeout: 30_000, interval: 50 };
 
-const statesOf = (campaignId: string) => expect.poll(() => acting.states(campaignId), WAIT);
+async function reach(campaignId: string, states: Record<string, number>): Promise<void> {
+  await expect.poll(() => acting.states(campaignId), WAIT).toEqual(states);
+}
 
 const sends = (): CallRecord[] => acting.calls('messages.sendMessage', 'messages.sendReaction');
 
@@ -103,8 +105,7 @@ test('comments, reactions and views are done once each, an account at one thing 
     plan: { view: { object: 'comments', parallelism: 2 } },
   });
   worker = acting.start();
-  for (const { campaignId } of [comments, reactions, views, readers])
-    await statesOf(campaignId).toEqual({ done: 12 });
+  for (const { campaignId } of [comments, reactions, views, readers]) await reach(campaignId, { done: 12 });
   const texts = commentsIn(channel);
   expect(texts).toHaveLength(12);
   expect(new Set(texts).size).toBe(12);
@@ -131,7 +132,7 @@ test('the trace of one action is one tree, down to Telegram, and links to its ca
     acting.database.kysely,
   );
   worker = acting.start();
-  await statesOf(campaignId).toEqual({ done: 1 });
+  await reach(campaignId, { done: 1 });
   const [row] = await acting.rows(campaignId);
   const mine = (): ReceivedSpan[] => receiver.spans().filter(({ traceId }) => traceId === row!.trace_id);
   await expect.poll(() => mine().some(({ name }) => name.includes('sendMessage')), WAIT).toBe(true);
@@ -157,8 +158,8 @@ test('gaps hold between the actions of an account over all campaigns, and on two
   const limits = { accountGapMs: GAP };
   worker = acting.start({ limits });
   const other = acting.start({ limits });
-  await statesOf(first.campaignId).toEqual({ done: 4 });
-  await statesOf(second.campaignId).toEqual({ done: 2 });
+  await reach(first.campaignId, { done: 4 });
+  await reach(second.campaignId, { done: 2 });
   await other.stop();
   const gaps = gapsOf(sendsOf(one!));
   expect(gaps).toHaveLength(5);
@@ -170,7 +171,7 @@ test('gaps hold between the actions of an account over all campaigns, and on two
 test("an account's day and a channel's hour are full: the rest waits for its time, and is not failed", async () => {
   const daily = await acting.campaign(channel, { kind: 'reaction', accounts: accounts.slice(0, 1) });
   worker = acting.start({ limits: { accountDaily: 3 } });
-  await statesOf(daily.campaignId).toEqual({ done: 3, planned: 1 });
+  await reach(daily.campaignId, { done: 3, planned: 1 });
   await worker.stop();
   const rows = await acting.rows(daily.campaignId);
   const begun = rows.flatMap(({ state, start_time: start }) => (state === 'done' ? [start!.getTime()] : []));
@@ -182,7 +183,7 @@ test("an account's day and a channel's hour are full: the rest waits for its tim
   const place = await acting.channel(4);
   const hourly = await acting.campaign(place, { kind: 'reaction', accounts });
   const replicas = [1, 2].map(() => acting.start({ limits: { targetHourly: 5 } }));
-  await statesOf(hourly.campaignId).toEqual({ done: 5, planned: 7 });
+  await reach(hourly.campaignId, { done: 5, planned: 7 });
   const waiting = async (): Promise<number> => {
     const all = await acting.rows(hourly.campaignId);
     return all.filter(
@@ -198,7 +199,7 @@ test('a post has had its share: the rest is left out with the reason', async () 
   const [postId] = channel.postIds;
   const { campaignId } = await acting.campaign(channel, { kind: 'reaction', accounts, postIds: [postId!] });
   worker = acting.start({ limits: { postCeiling: 2 } });
-  await statesOf(campaignId).toEqual({ done: 2, skipped: 1 });
+  await reach(campaignId, { done: 2, skipped: 1 });
   const skipped = (await acting.rows(campaignId)).find(({ state }) => state === 'skipped')!;
   expect(skipped).toMatchObject({
     reason: expect.stringContaining('as many of these') as string,
@@ -220,7 +221,7 @@ test('a flood wait moves all that the account does behind it, and nothing to ano
   await expect.poll(() => sendsOf(quick!).length, WAIT).toBe(4);
   const asked = sends().find(({ accountId }) => accountId === slow!.account.id)!;
   expect(asked.errorText).toContain('FLOOD_WAIT');
-  await statesOf(campaignId).toEqual({ done: 8 });
+  await reach(campaignId, { done: 8 });
   const later = sends().filter(({ accountId, id }) => accountId === slow!.account.id && id !== asked.id);
   expect(later).toHaveLength(4);
   for (const { startTime } of later) expect(startTime - asked.startTime).toBeGreaterThanOrEqual(3_000);
@@ -231,7 +232,7 @@ test('an account that is banned leaves the campaign with a note, and the others 
   failNext(banned!, 'messages.sendReaction', 'USER_DEACTIVATED_BAN');
   const { campaignId } = await acting.campaign(channel, { kind: 'reaction', accounts });
   worker = acting.start();
-  await statesOf(campaignId).toEqual({ done: 8, skipped: 4 });
+  await reach(campaignId, { done: 8, skipped: 4 });
   const skipped = (await acting.rows(campaignId)).filter(({ state }) => state === 'skipped');
   for (const row of skipped)
     expect(row).toMatchObject({ account_id: banned!.accountId, reason: 'Telegram banned the account' });
@@ -274,12 +275,35 @@ test('a deleted post, a reaction that is not allowed, closed comments: left out,
   });
   worker = acting.start();
   const reasonOf = async ({ campaignId }: { campaignId: string }): Promise<string> => {
-    await statesOf(campaignId).toEqual({ skipped: 1 });
+    await reach(campaignId, { skipped: 1 });
     return (await acting.rows(campaignId))[0]!.reason;
   };
   for (const campaign of [comments, views, reactions])
     expect(await reasonOf(campaign)).toBe('the post is gone');
   expect(await reasonOf(odd)).toBe('the channel does not allow this reaction');
+  const closed = await acting.channel(1, { withoutComments: true });
+  const silent = await acting.campaign(closed, { kind: 'comment', accounts: accounts.slice(2) });
+  // What Telegram says of a post without a discussion, or messaging of a channel without a group.
+  expect(await reasonOf(silent)).toMatch(/^(comments are closed|the post is gone)$/);
+});
+
+test('a channel that an account can not reach any more is asked about anew', async () => {
+  const { kysely } = acting.database;
+  const next = async (): Promise<number> => {
+    const { rows } = await sql<{ next_verify_time: Date }>`
+      select next_verify_time from targets where target_id = ${channel.targetId}`.execute(kysely);
+    return rows[0]!.next_verify_time.getTime();
+  };
+  expect(await next()).toBeGreaterThan(Date.now());
+  failNext(accounts[0]!, 'messages.sendReaction', 'CHANNEL_PRIVATE');
+  const { campaignId } = await acting.campaign(channel, {
+    kind: 'reaction',
+    accounts: accounts.slice(0, 1),
+    postIds: channel.postIds.slice(0, 1),
+  });
+  worker = acting.start();
+  await reach(campaignId, { skipped: 1 });
+  expect(await next()).toBeLessThanOrEqual(Date.now() + 1_000);
 });
 
 test('a pause holds from its commit, nothing spins or is lost, and it goes on', async () => {
@@ -307,7 +331,7 @@ test('a pause holds from its commit, nothing spins or is lost, and it goes on', 
       })),
     );
   });
-  await statesOf(campaignId).toEqual({ done: 12 });
+  await reach(campaignId, { done: 12 });
 });
 
 test('a pause while it runs: what begins afterwards is nothing', async () => {
@@ -334,5 +358,5 @@ test('jobs that got lost are found again', async () => {
     kysely,
   );
   worker = acting.start();
-  await statesOf(campaignId).toEqual({ done: 12 });
+  await expect.poll(() => acting.states(campaignId), WAIT).toEqual({ done: 12 });
 });

@@ -85,8 +85,8 @@ test('a replica that is told to stop ends what it does and leaves the rest to th
   const [first, second] = await Promise.all([replica(), replica()]);
   const { campaignId } = await acting.campaign(channel, { kind: 'comment', accounts });
   await expect.poll(async () => (await acting.states(campaignId))['done'] ?? 0, WAIT).toBeGreaterThan(3);
-  expect(await first!.stop('SIGTERM')).toBe(0);
+  expect(await first.stop('SIGTERM')).toBe(0);
   await expect.poll(() => acting.states(campaignId), WAIT).toEqual({ done: 20 });
   for (const { attempts } of await acting.rows(campaignId)) expect(attempts).toBe(1);
-  await second!.stop();
+  await second.stop();
 }, 120_000);

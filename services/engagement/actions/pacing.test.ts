@@ -81,8 +81,8 @@ test('what is put off is never closer than the gap, and never more than the limi
       });
       const all = [...kept, ...slots];
       for (let index = kept.length; index < all.length; index += 1) {
-        const first = all[index - limit];
-        if (first !== undefined) expect(all[index]! - first).toBeGreaterThanOrEqual(window);
+        const first = all[index - limit] ?? -Infinity;
+        expect(all[index]! - first).toBeGreaterThanOrEqual(window);
       }
     }),
   );

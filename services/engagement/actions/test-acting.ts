@@ -65,7 +65,7 @@ export interface TestActing {
   /** Who created the channels. */
   readonly owner: TestSession;
   accounts(count: number): Promise<TestSession[]>;
-  channel(posts: number): Promise<TestChannel>;
+  channel(posts: number, options?: { withoutComments?: boolean }): Promise<TestChannel>;
   campaign(channel: TestChannel, wanted: NewCampaign): Promise<TestCampaign>;
   /** A worker in this process. */
   start(changes?: { limits?: Partial<Limits>; settings?: Partial<ActionSettings> }): Actions;
@@ -117,7 +117,7 @@ export async function openTestActing(env: Record<string, string> = {}): Promise<
       model: undefined,
       budgets: { deployment: 1, campaign: 1 },
     },
-    { database: database as never, clock: systemClock, random: Math.random },
+    { database, clock: systemClock, random: Math.random },
   );
   const workers: Actions[] = [];
   const owner = await mesh.session(tenantId);
@@ -129,14 +129,14 @@ export async function openTestActing(env: Record<string, string> = {}): Promise<
     owner,
     accounts: (count) => Promise.all(Array.from({ length: count }, () => mesh.session(tenantId))),
 
-    async channel(posts) {
+    async channel(posts, { withoutComments = false } = {}) {
       const username = `acted_${(channels += 1)}_on`;
       const { channel, discussionGroup } = await mesh.control.control.createChannel({
         kind: ChannelKind.BROADCAST,
         title: username,
         username,
         creatorAccountId: String(owner.account.id),
-        withDiscussionGroup: true,
+        withDiscussionGroup: !withoutComments,
       });
       const { channelId } = channel!;
       const made = await mesh.control.control.createPosts({
@@ -148,13 +148,13 @@ export async function openTestActing(env: Record<string, string> = {}): Promise<
         insert into targets (target_id, tenant_id, environment, channel, title, username, linked_group,
           allowed_reactions, all_reactions, state, admin_account_id, verify_time, next_verify_time)
         values (${targetId}, ${tenantId}, 'local', ${`channel:${channelId}`}, ${username}, ${username},
-          ${`channel:${discussionGroup!.channelId}`}, '{}', true, 'verified', ${owner.accountId},
+          ${discussionGroup ? `channel:${discussionGroup.channelId}` : ''}, '{}', true, 'verified', ${owner.accountId},
           clock_timestamp() - interval '1 hour', clock_timestamp() + interval '1 day')`.execute(kysely);
       return {
         targetId,
         username,
         channelId,
-        groupId: discussionGroup!.channelId,
+        groupId: discussionGroup?.channelId ?? '',
         postIds: made.posts.map(({ messageId }) => BigInt(messageId)),
       };
     },
@@ -162,7 +162,7 @@ export async function openTestActing(env: Record<string, string> = {}): Promise<
     async campaign(channel, { kind, plan, accounts, postIds = channel.postIds, dueInMs = 0, content }) {
       const campaignId = randomUUIDv7();
       const whole = { ...PLAN, ...(kind === 'comment' ? { comments: TEMPLATES } : {}), ...plan };
-      const dueTime = new Date(Date.now() + dueInMs);
+      const dueTime = new Date(systemClock.now() + dueInMs);
       const actions = accounts.flatMap(({ accountId }) =>
         postIds.map((postId) => ({ actionId: randomUUIDv7(), accountId, postId, dueTime })),
       );
