@@ -1,7 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { pino } from 'pino';
@@ -109,34 +112,60 @@ export interface Program {
   stop(): Promise<void>;
 }
 
-/** A Node process that logs JSON lines; resolves at the line of the given event or kind. */
+/**
+ * A Node process that logs JSON lines; resolves at the line of the given event or kind. It logs to a file, as it would
+ * to a collector: a pipe's reader would take the processor from what is measured.
+ */
 export async function startProgram(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   readyKind: string,
 ): Promise<Program> {
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let complaint = '';
-  child.stderr.on('data', (chunk: Buffer) => (complaint = `${complaint}${chunk.toString()}`.slice(-4_000)));
-  const said = await new Promise<Record<string, unknown>>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const entry = JSON.parse(line) as Record<string, unknown>;
-      if (entry['event'] === readyKind || entry['kind'] === readyKind) resolve(entry);
-      else if (Number(entry['level']) >= 40) complaint = `${complaint}${line}\n`.slice(-4_000);
-    });
-    child.once('exit', (code) => reject(new Error(`${args.at(-1)} ended with ${code}: ${complaint}`)));
+  const folder = await mkdtemp(join(tmpdir(), 'telegate-bench-'));
+  const path = join(folder, 'log');
+  const output = await open(path, 'w');
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', output.fd, output.fd] });
+  await output.close();
+  const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  const said = await firstLine(path, readyKind, isOver).catch(async (error: unknown) => {
+    child.kill('SIGKILL');
+    await rm(folder, { recursive: true });
+    throw new Error(`${args.at(-1)} did not start`, { cause: error });
   });
   return {
     child,
     said,
     async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exit = once(child, 'exit');
-      child.kill('SIGTERM');
-      await exit;
+      if (!isOver()) {
+        const exit = once(child, 'exit');
+        child.kill('SIGTERM');
+        await exit;
+      }
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }
+
+async function firstLine(
+  path: string,
+  readyKind: string,
+  isOver: () => boolean,
+): Promise<Record<string, unknown>> {
+  for (let attempt = 0; ; attempt += 1) {
+    const wasOver = isOver();
+    const lines = (await readFile(path, 'utf8')).split('\n').slice(0, -1);
+    for (const line of lines) {
+      if (!line.startsWith('{')) continue;
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      if (entry['event'] === readyKind || entry['kind'] === readyKind) return entry;
+    }
+    if (wasOver || attempt > MOST_LOOKS) throw new Error(lines.slice(-10).join('\n'));
+    await sleep(LOOK_MS);
+  }
+}
+
+const LOOK_MS = 20;
+const MOST_LOOKS = 60_000 / LOOK_MS;
 
 async function connected(url: string): Promise<Client> {
   const client = new Client({ connectionString: url });
