@@ -101,18 +101,16 @@ test('a campaign is shown, run with its progress, and listed with its actions', 
 test('by options; paused, resumed and cancelled; a watch that is ended leaves it alone', async () => {
   const created = await json<{ campaign: { campaignId: string } }>([
     ...`campaign create --target @${channel} --kind reaction --upcoming --label team=news`.split(' '),
-    ...[
-      '--reaction',
-      '👍=3',
-      '--reaction',
-      '🔥',
-      '--interval',
-      '5m',
-      '--variation',
-      '0.1',
-      '--request-id',
-      'c1',
-    ],
+    '--reaction',
+    '👍=3',
+    '--reaction',
+    '🔥',
+    '--interval',
+    '5m',
+    '--variation',
+    '0.1',
+    '--request-id',
+    'c1',
   ]);
   const { campaignId } = created.campaign;
   expect(created).toMatchObject({

@@ -11,6 +11,7 @@ import {
   type PoolClient,
   type PoolMesh,
 } from '../../tests/support/session-pool.ts';
+import { callCli } from './fixtures/in-process.ts';
 
 let mesh: PoolMesh;
 let env: NodeJS.ProcessEnv;
@@ -29,9 +30,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const cli = (args: string, options: CliOptions = {}) => runCli(args.split(' '), { env, ...options });
+const cli = (args: string, options: Pick<CliOptions, 'env' | 'input'> = {}) =>
+  callCli(args.split(' '), { env, cwd: folder, ...options });
 
-async function json(args: string, options: CliOptions = {}) {
+async function json(args: string, options: Pick<CliOptions, 'env' | 'input'> = {}) {
   const { code, stdout, stderr } = await cli(`${args} --json`, options);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout) as Record<string, unknown>;

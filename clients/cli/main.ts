@@ -29,6 +29,7 @@ process.exitCode = await runCli({
   stderr: process.stderr,
   clock: systemClock,
   stop: stop.signal,
+  interrupt: () => void process.emit('SIGINT'),
   caller: `${userName()}@${hostname()}`.slice(0, 128),
 });
 

@@ -62,7 +62,7 @@ async function person(more: { password?: string; username?: string } = {}): Prom
 }
 
 const codeOf = async (phone: string): Promise<string> =>
-  (await telegram.getLoginCode({ phone, wait: { seconds: 10n } })).code!.code;
+  (await telegram.getLoginCode({ phone, wait: { seconds: 30n } })).code!.code;
 
 interface LoggedIn {
   phone: string;

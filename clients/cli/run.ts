@@ -23,6 +23,8 @@ export interface World {
   stderr: TextStream;
   clock: Clock;
   stop: AbortSignal;
+  /** What a Ctrl-C does, for where the terminal makes no signal of it. */
+  interrupt: () => void;
   caller: string;
 }
 
@@ -50,7 +52,7 @@ async function runCommand(
   { command, values, shared, operands }: Call,
   onPlace: (place: Place) => void,
 ): Promise<ExitCode> {
-  const { env, cwd, clock, stop, caller, stdin, stdout, stderr } = world;
+  const { env, cwd, clock, stop, interrupt, caller, stdin, stdout, stderr } = world;
   const service = <S extends DescService>(wanted: S): Service<S> => {
     const place = findPlace(wanted.typeName.split('.')[1]!, {
       endpoint: shared.endpoint,
@@ -62,7 +64,7 @@ async function runCommand(
     onPlace(place);
     return openService(wanted, place, stop);
   };
-  const ask = createAsk({ stdin, stderr, stop });
+  const ask = createAsk({ stdin, stderr, stop, interrupt });
   try {
     return await command.run({
       values,
