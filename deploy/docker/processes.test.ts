@@ -18,6 +18,7 @@ const natsPassword = 'nats-is-for-this-test-only';
 const compose = readCompose(join(root, 'docker-compose.yml'), {
   ...makeKeys(),
   POSTGRES_PASSWORD: 'p',
+  CLICKHOUSE_PASSWORD: 'p',
   NATS_PASSWORD: natsPassword,
 });
 /** Those that run our image and serve. */
