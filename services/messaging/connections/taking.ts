@@ -69,9 +69,11 @@ async function decide(parts: TakingParts, wanted: Wanted, error: unknown, hasQue
   if (!(error instanceof DomainError)) throw error;
   const sessionId = wanted.kind === 'session' ? wanted.sessionId : undefined;
   if (error.reason === ErrorReason.NO_FREE_SESSION) {
-    const { holder, expire_time: expireTime = '', closing = '0' } = error.metadata;
+    const { holder, expire_time: expireTime = '', closing = '0', free = '0' } = error.metadata;
     // Its socket is being closed, or its claim is running out.
     if (holder === undefined && closing !== '0' && !hasQueued) return { queue: true, instead: error };
+    // It was given back while the refusal was being written.
+    if (holder === undefined && free !== '0') return { queue: false, instead: error };
     if (holder === undefined) throw error;
     const leased = new SessionLeased(sessionId, holder, expireTime);
     if (!holder.startsWith(PROCESS_PREFIX)) throw leased;
