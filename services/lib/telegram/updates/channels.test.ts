@@ -126,3 +126,21 @@ test("a channel's update that comes with the account's difference is counted all
   expect(textsOf(notices)).toEqual(['77 2', '77 3']);
   expect(server.calls).toEqual([]);
 });
+
+test('comments in a group that the account is not in are told, and what others write there is not fetched', async () => {
+  const server = new PlayedServer({ channels: [NEWS] });
+  const { loop, clock, notices } = await playedSession(server);
+  server.calls.length = 0;
+  const group = new Api.InputPeerChannel({ channelId: wireLong(NEWS), accessHash: wireLong(78n) });
+  const comment = new Api.messages.SendMessage({ peer: group, message: '', randomId: wireLong(1n) });
+  const chats = server.chats().map((chat) => Object.assign(chat, { left: true }));
+  const answer = (update: Api.TypeUpdate) =>
+    new Api.Updates({ updates: [update], users: [], chats, date: 0, seq: 0 });
+  loop.answered(comment, answer(server.happen(NEWS)));
+  server.happen(NEWS);
+  loop.answered(comment, answer(server.happen(NEWS)));
+  await clock.advance(5_000);
+  expect(textsOf(notices)).toEqual(['77 1', '77 3']);
+  expect(gapsOf(notices)).toEqual([]);
+  expect(server.calls).toEqual([]);
+});

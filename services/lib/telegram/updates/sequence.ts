@@ -122,6 +122,7 @@ export class UpdateSequence {
 
   #channelUpdate(ordered: OrderedUpdate, { id, from, to }: { id: bigint; from: number; to: number }): void {
     if (id === 0n) return;
+    if (!this.#boxes.channel(id) && isOutside(ordered, id)) return this.#out.deliver(ordered, undefined);
     // The first that is heard of a channel says where its counter stood.
     const box = this.#boxes.channelAt(id, from, ordered.entities);
     if (to <= box.pts && isRepeat(ordered.update, { from, to })) return;
@@ -286,4 +287,14 @@ export class UpdateSequence {
     this.gap('disconnected');
     if (!this.#boxes.account.isFetching) this.want('account');
   }
+}
+
+/**
+ * Telegram tells an account nothing of a group that it is not in, not even of what follows its own comment there. A
+ * counter that was followed would always be behind, and each comment would fetch everybody else's.
+ */
+function isOutside({ entities, source }: OrderedUpdate, id: bigint): boolean {
+  if (source !== 'own') return false;
+  const shown = entities.chats.find((chat) => chat.className === 'Channel' && native(chat.id) === id);
+  return shown?.className === 'Channel' && shown.left === true;
 }
