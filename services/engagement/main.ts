@@ -18,7 +18,7 @@ import { startCampaigns } from './campaigns/sweep.ts';
 import { fields } from './config.ts';
 import type { Engagement, EngagementSettings } from './engagement.ts';
 import { consumeAccounts } from './account-events.ts';
-import { keepHouse } from './housekeeping.ts';
+import { keepHouse } from '#lib/service/housekeeping.ts';
 import { limitRoutes } from './limit-routes.ts';
 import { limitsOn, recordRaised } from './limits.ts';
 import { engagementRoutes } from './routes.ts';

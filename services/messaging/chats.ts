@@ -1,5 +1,5 @@
 import { engagingRoutes } from './engaging/routes.ts';
-import type { Piece } from './housekeeping.ts';
+import type { Piece } from '#lib/service/housekeeping.ts';
 import type { Messaging } from './messaging.ts';
 import { createPeerBook, type PeerBook } from './peers/book.ts';
 import { peerRoutes } from './peers/routes.ts';

@@ -18,7 +18,7 @@ import { openConnections, type ConnectionSettings } from './connections/open.ts'
 import { connectionRoutes } from './connections/routes.ts';
 import { forgetTheDead } from './connections/store.ts';
 import { recordCeiling } from './engaging/ceiling.ts';
-import { keepHouse } from './housekeeping.ts';
+import { keepHouse } from '#lib/service/housekeeping.ts';
 import type { Messaging } from './messaging.ts';
 import { messagingRoutes, type MessagingHandlers } from './routes.ts';
 import type { MessagingTables } from './tables.ts';

@@ -8,7 +8,8 @@ import { createChecker } from './checks/checker.ts';
 import { startSweep } from './checks/sweep.ts';
 import { fields } from './config.ts';
 import { openDefaultProxy } from './default-proxy.ts';
-import { keepHouse } from './housekeeping.ts';
+import { keepHouse } from '#lib/service/housekeeping.ts';
+import { forgetHolds } from './egress/holds.ts';
 import { observeRegistry } from './metrics.ts';
 import type { Registry } from './registry.ts';
 import { registryRoutes } from './routes.ts';
@@ -68,7 +69,7 @@ async function main(scope: Scope<typeof fields>): Promise<void> {
   });
   const sweep = startSweep(registry, checker, { concurrency: config.checkConcurrency });
   onStop('sweep', () => sweep.stop(), config.checkTimeout + 5_000);
-  onStop('housekeeping', keepHouse(registry));
+  onStop('housekeeping', keepHouse(registry, [(rows) => forgetHolds(registry, rows)]));
   onStop('registry metrics', observeRegistry(registry));
   const sessions = await consumeSessions(registry, bus);
   onStop('sessions', () => sessions.stop());

@@ -1,6 +1,6 @@
 import { pause } from '#lib/lifecycle/clock.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
-import type { Piece } from '../housekeeping.ts';
+import type { Piece } from '#lib/service/housekeeping.ts';
 import { createActing, type ActingParts } from './acting.ts';
 import { openJobPool } from './job-pool.ts';
 import { startJobWorker, type JobWorkerSettings } from './job-worker.ts';

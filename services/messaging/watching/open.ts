@@ -9,7 +9,7 @@ import type { Entities } from '#lib/telegram/updates/notice.ts';
 import { Replicas } from '#lib/telegram/held/replicas.ts';
 import type { Logger } from '#lib/telemetry/log.ts';
 import type { Connections, UpdatesSource } from '../connections/live-session.ts';
-import type { Piece } from '../housekeeping.ts';
+import type { Piece } from '#lib/service/housekeeping.ts';
 import type { MessagingHandlers } from '../routes.ts';
 import type { MessagingDatabase } from '../tables.ts';
 import { Directory } from './directory.ts';

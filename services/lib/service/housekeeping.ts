@@ -1,8 +1,9 @@
 import { pruneInbox } from '#lib/events/consumer.ts';
-import { pause } from '#lib/lifecycle/clock.ts';
+import { pause, type Clock } from '#lib/lifecycle/clock.ts';
+import type { Database } from '#lib/postgres/database.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
 import { pruneAnswers } from '#lib/requests/replay.ts';
-import type { Messaging } from './messaging.ts';
+import type { Logger } from '#lib/telemetry/log.ts';
 
 const PAUSE_MS = 30_000;
 /** Of the pause: replicas that started together do not work together. */
@@ -12,9 +13,20 @@ const ROWS_AT_ONCE = 5_000;
 /** Removes at most so many rows; answers how many there were. */
 export type Piece = (rows: number) => Promise<number>;
 
-/** Forgets what has had its time. Every replica does; any number of them do no more work than one. */
-export function keepHouse(messaging: Messaging, pieces: readonly Piece[] = []): () => Promise<void> {
-  const { database, clock, log, random } = messaging;
+export interface House<Tables> {
+  readonly database: Database<Tables>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** 0 ≤ n < 1 */
+  readonly random: () => number;
+}
+
+/**
+ * Forgets what has had its time: old answers, events that were handled, and the service's own pieces. Every replica
+ * does; any number of them do no more work than one. Answers how to stop it.
+ */
+export function keepHouse<Tables>(house: House<Tables>, pieces: readonly Piece[] = []): () => Promise<void> {
+  const { database, clock, log, random } = house;
   const stopping = new AbortController();
   const all: readonly Piece[] = [
     (rows) => transaction(database, (trx) => pruneAnswers(trx, rows)),
