@@ -1,15 +1,11 @@
 import type { CampaignState } from '#gen/telegate/engagement/v1/campaign_pb.ts';
-import type {
-  EngagementService,
-  WatchCampaignResponseSchema,
-} from '#gen/telegate/engagement/v1/engagement_service_pb.ts';
+import type { EngagementService } from '#gen/telegate/engagement/v1/engagement_service_pb.ts';
 import { withRetry } from '#lib/postgres/transaction.ts';
 import { pageToken, readPageToken } from '#lib/requests/page-token.ts';
 import * as validate from '#lib/requests/validate.ts';
-import { GoingAway, NotFound, type FieldViolation } from '#lib/rpc/errors.ts';
+import { NotFound, type FieldViolation } from '#lib/rpc/errors.ts';
 import type { CallContext, Handlers } from '#lib/rpc/implement.ts';
-import type { OutStream } from '#lib/rpc/streams.ts';
-import { pause } from '#lib/lifecycle/clock.ts';
+import { Latest, sendChanges } from '#lib/rpc/latest.ts';
 import { carriedOn, type Engagement } from '../engagement.ts';
 import { watchClosely } from '../targets/store.ts';
 import { createCampaign } from './create.ts';
@@ -19,7 +15,7 @@ import { previewCampaign } from './preview.ts';
 import { readCampaign } from './requests.ts';
 import { findCampaign, findCampaigns, listCampaigns, shown, type ShownCampaign } from './store.ts';
 import { cancelCampaign, pauseCampaign, resumeCampaign, skipLeftovers, type Asked } from './transitions.ts';
-import { createCampaignBoard, Latest } from './watch.ts';
+import { createCampaignBoard } from './watch.ts';
 
 export type CampaignHandlers = Pick<
   Handlers<typeof EngagementService>,
@@ -144,47 +140,18 @@ export function campaignRoutes(
       const latest = new Latest(await read(ctx.principal.tenantId, campaignId));
       const leave = board.watch(campaignId, (one) => latest.set(one));
       try {
-        await sendChanges(latest, out, ctx);
+        await sendChanges(latest, out, ctx, {
+          clock,
+          intervalMs: WATCH_MS,
+          isSame: (sent, now) => contentOf(sent) === contentOf(now),
+          messageOf: (one) => ({ campaign: messageOf(one) }),
+          isLast: isOver,
+        });
       } finally {
         leave();
       }
     },
   };
-
-  async function sendChanges(
-    latest: Latest,
-    out: OutStream<typeof WatchCampaignResponseSchema>,
-    ctx: CallContext,
-  ): Promise<void> {
-    const over = new AbortController();
-    const end = (): void => {
-      over.abort();
-      latest.wake();
-    };
-    const stopListening = ctx.onGoAway(end);
-    ctx.signal.addEventListener('abort', end);
-    try {
-      for (let sent = ''; !ctx.signal.aborted;) {
-        if (over.signal.aborted) throw new GoingAway();
-        const { value } = latest;
-        const content = contentOf(value);
-        if (content === sent) {
-          await latest.next();
-          continue;
-        }
-        // A slow reader gets what is newest when it has taken what it was sent before.
-        if (out.buffered === 0) {
-          sent = content;
-          await out.send({ campaign: messageOf(value) });
-          if (isOver(value)) return;
-        }
-        await pause(clock, WATCH_MS, over.signal);
-      }
-    } finally {
-      ctx.signal.removeEventListener('abort', end);
-      stopListening();
-    }
-  }
 }
 
 /** What makes it another than the one before. */

@@ -77,29 +77,3 @@ export function createCampaignBoard(options: {
     },
   };
 }
-
-/** One value that is replaced, and somebody who waits for the next. */
-export class Latest {
-  value: ShownCampaign;
-  #wakeUp: (() => void) | undefined;
-
-  constructor(value: ShownCampaign) {
-    this.value = value;
-  }
-
-  set(value: ShownCampaign): void {
-    this.value = value;
-    this.wake();
-  }
-
-  wake(): void {
-    this.#wakeUp?.();
-    this.#wakeUp = undefined;
-  }
-
-  next(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wakeUp = resolve;
-    return promise;
-  }
-}

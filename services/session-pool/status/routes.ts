@@ -1,13 +1,9 @@
-import type {
-  SessionPoolService,
-  WatchPoolResponseSchema,
-} from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
+import type { SessionPoolService } from '#gen/telegate/session_pool/v1/session_pool_service_pb.ts';
 import { createBatcher } from '#lib/batching/batcher.ts';
 import { withRetry } from '#lib/postgres/transaction.ts';
-import { GoingAway, type FieldViolation } from '#lib/rpc/errors.ts';
-import type { CallContext, Handlers } from '#lib/rpc/implement.ts';
-import type { OutStream } from '#lib/rpc/streams.ts';
-import { pause } from '#lib/lifecycle/clock.ts';
+import type { FieldViolation } from '#lib/rpc/errors.ts';
+import type { Handlers } from '#lib/rpc/implement.ts';
+import { Latest, sendChanges } from '#lib/rpc/latest.ts';
 import type { Pool } from '../pool.ts';
 import { durationMs, throwIfAny } from '#lib/requests/validate.ts';
 import { isSameStatus, statusMessage, type StatusRow } from './model.ts';
@@ -62,69 +58,15 @@ export function statusRoutes(
       const latest = new Latest(await scans.submit(tenantId));
       const leave = board.watch(tenantId, { intervalMs, tell: (status) => latest.set(status) });
       try {
-        await sendChanges(latest, intervalMs, out, ctx);
+        await sendChanges(latest, out, ctx, {
+          clock,
+          intervalMs,
+          isSame: isSameStatus,
+          messageOf: (row) => ({ status: statusMessage(row) }),
+        });
       } finally {
         leave();
       }
     },
   };
-
-  async function sendChanges(
-    latest: Latest,
-    intervalMs: number,
-    out: OutStream<typeof WatchPoolResponseSchema>,
-    ctx: CallContext,
-  ): Promise<void> {
-    const over = new AbortController();
-    const end = (): void => {
-      over.abort();
-      latest.wake();
-    };
-    const stopListening = ctx.onGoAway(end);
-    ctx.signal.addEventListener('abort', end);
-    try {
-      for (let sent: StatusRow | undefined; !ctx.signal.aborted;) {
-        if (over.signal.aborted) throw new GoingAway();
-        if (sent && isSameStatus(sent, latest.value)) {
-          await latest.next();
-          continue;
-        }
-        // A slow reader gets what is newest when it has taken what it was sent before.
-        if (out.buffered === 0) {
-          sent = latest.value;
-          await out.send({ status: statusMessage(sent) });
-        }
-        await pause(clock, intervalMs, over.signal);
-      }
-    } finally {
-      ctx.signal.removeEventListener('abort', end);
-      stopListening();
-    }
-  }
-}
-
-/** One value that is replaced, and somebody who waits for the next. */
-class Latest {
-  value: StatusRow;
-  #wakeUp: (() => void) | undefined;
-
-  constructor(value: StatusRow) {
-    this.value = value;
-  }
-
-  set(value: StatusRow): void {
-    this.value = value;
-    this.wake();
-  }
-
-  wake(): void {
-    this.#wakeUp?.();
-    this.#wakeUp = undefined;
-  }
-
-  next(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wakeUp = resolve;
-    return promise;
-  }
 }
