@@ -17,7 +17,7 @@ import { campaignRoutes } from './campaigns/routes.ts';
 import { startCampaigns } from './campaigns/sweep.ts';
 import { fields } from './config.ts';
 import type { Engagement, EngagementSettings } from './engagement.ts';
-import { consumeAccounts } from './account-events.ts';
+import { consumeAccounts } from './targets/account-events.ts';
 import { keepHouse } from '#lib/service/housekeeping.ts';
 import { limitRoutes } from './limit-routes.ts';
 import { limitsOn, recordRaised } from './limits.ts';

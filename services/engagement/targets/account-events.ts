@@ -3,8 +3,8 @@ import { EventSchema } from '#gen/telegate/events/v1/events_pb.ts';
 import type { Consumer, EventBus } from '#lib/events/bus.ts';
 import { handleOnce } from '#lib/events/consumer.ts';
 import { transaction } from '#lib/postgres/transaction.ts';
-import type { EngagementDatabase } from './tables.ts';
-import { verifySoon } from './targets/store.ts';
+import type { EngagementDatabase } from '../tables.ts';
+import { verifySoon } from './store.ts';
 
 const DURABLE = 'engagement-administrators';
 
